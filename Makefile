@@ -1,0 +1,109 @@
+# The project's vocabulary. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
+ARGS ?=
+
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run .local/triton/.stamp frontend/dist/index.html ## start everything: dashboard at http://localhost:8000 (ARGS="--help" for options)
+	@exec $(BIN)/python -m services.local $(ARGS)
+
+test: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, the whole system in a browser
+	cd frontend && $(NPM) test
+	$(BIN)/python -m tests.browser
+	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(VENV)/.dev ## the tests that need no server
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd frontend && $(NPM) run --silent lint
+
+types: $(VENV)/.dev frontend/node_modules/.stamp ## mypy --strict and tsc
+	$(BIN)/mypy
+	$(BIN)/mypy services/triton/backends/onnxruntime
+	cd frontend && $(NPM) run --silent types
+
+format: $(VENV)/.dev frontend/node_modules/.stamp ## format everything
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	cd frontend && $(NPM) run --silent format
+
+starter-models: $(VENV)-export/.stamp ## train the starter models again: make starter-models DATA=<folder of *.tsv.gz>
+	@test -n "$(DATA)" || { echo 'say where the training text lies: make starter-models DATA=<folder>'; exit 2; }
+	$(VENV)-export/bin/python -m export.starter --data $(DATA) $(ARGS)
+
+locks: $(VENV)/.dev ## resolve the exact versions again (needs uv)
+	requirements/lock.sh
+
+clean: ## remove what was built (keeps the data in .local)
+	rm -rf $(VENV) $(VENV)-export frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the data, logs and passwords of `make run` as well
+	rm -rf .local
+
+# --- what the targets stand on -------------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Undertone needs Python 3.11 or newer; set PYTHON, as in: make run PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
+
+$(VENV)/.run: requirements/embedded.txt | $(VENV)/bin/python
+	@echo 'installing the services (1 minute) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
+	@echo 'installing the services and the tools of development (1 minute) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@ $(VENV)/.run
+
+$(VENV)-export/.stamp: requirements/export.txt
+	@$(PYTHON) -m venv $(VENV)-export
+	@echo 'installing torch and transformers (2 minutes) ...'
+	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.local/triton/.stamp: requirements/triton.txt services/local/triton_env.py | $(VENV)/.run
+	@$(BIN)/python -m services.local.triton_env --dir .local/triton/env
+	@touch $@
+
+# Node 20 or newer from the machine, else from a wheel.
+NODE_OK := $(shell command -v npm >/dev/null 2>&1 && node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' >/dev/null 2>&1 && echo yes)
+ifeq ($(NODE_OK),yes)
+NPM := npm
+NODE_TOOLS :=
+else
+NPM := env PATH="$(CURDIR)/.local/tools/node/bin:$$PATH" npm
+NODE_TOOLS := .local/tools/node/.stamp
+endif
+
+.local/tools/node/.stamp: requirements/node.txt
+	@echo 'installing Node (1 minute) ...'
+	@$(PYTHON) -m venv .local/tools/node
+	@.local/tools/node/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+frontend/node_modules/.stamp: frontend/package-lock.json $(NODE_TOOLS)
+	@echo 'installing what the dashboard is built with ...'
+	@cd frontend && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.stamp $(shell find frontend/src frontend/public frontend/index.html -type f 2>/dev/null)
+	@echo 'building the dashboard ...'
+	@cd frontend && $(NPM) run --silent build >/dev/null
+	@touch $@

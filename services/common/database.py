@@ -1,0 +1,41 @@
+"""PostgreSQL: the pool, and its foreign errors in our own terms."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import asyncpg
+
+from services.common.errors import Rejected, Transient
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+
+# Classes of SQLSTATE (PostgreSQL, appendix A) that pass by themselves: connection, resources, operator intervention,
+# system error, transaction rollback (serialization, deadlock), object not in prerequisite state, program limits.
+_TRANSIENT_CLASSES = ("08", "53", "57", "58", "40", "55")
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, *, max_size: int) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that connects when it is first used, so that a database that is away for now stops nobody's start."""
+    pool = asyncpg.create_pool(
+        dsn, min_size=0, max_size=max_size, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
+    )
+    async with pool:
+        yield pool
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Translates what asyncpg raises: Transient if a later try may succeed, Rejected if the data is at fault."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise Rejected(f"PostgreSQL: {error}") from error
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES:
+            raise Transient(f"PostgreSQL: {error}") from error
+        raise
+    # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
+    except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise Transient(f"PostgreSQL is not reachable: {error or type(error).__name__}") from error

@@ -1,0 +1,34 @@
+"""How a service starts and stops: one event loop, SIGTERM and Ctrl-C as a request to finish, clear last words."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from services.common.errors import ConfigurationError
+from services.common.logging import configure_logging
+from services.common.settings import Settings, read_settings
+
+
+def run_service(name: str, main: Callable[[Settings, asyncio.Event], Awaitable[None]]) -> None:
+    """Runs `main(settings, stopping)` to its end. `stopping` is set by SIGTERM or SIGINT; main then finishes its work.
+
+    A ConfigurationError ends the process with its sentence and status 2, no traceback.
+    """
+    try:
+        settings = read_settings()
+        configure_logging(name, settings.log_level, settings.log_format)
+        uvloop.run(_with_signals(main, settings))
+    except* ConfigurationError as group:  # a plain one is wrapped into a group of one
+        print("\n".join(f"{name}: {error}" for error in group.exceptions), file=sys.stderr)
+        sys.exit(2)
+
+
+async def _with_signals(main: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await main(settings, stopping)

@@ -1,0 +1,38 @@
+"""One log format for every service: text for people, JSON lines for machines."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logging(service: str, level: str, log_format: str) -> None:
+    """Logs to standard output. `service` is bound to every line of the JSON format; a supervisor prefixes the text."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if log_format == "text" else "iso", utc=log_format == "json"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if log_format == "json":
+        structlog.contextvars.bind_contextvars(service=service)
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries log through the standard module: warnings and above, in the same place.
+    logging.basicConfig(
+        format=f"%(asctime)s [{'%(levelname)s'.lower()}] %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        level=max(logging.WARNING, logging.getLevelNamesMapping()[level]),
+        stream=sys.stdout,
+    )
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    return structlog.get_logger(name)  # type: ignore[no-any-return]

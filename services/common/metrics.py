@@ -1,0 +1,26 @@
+"""Prometheus text over HTTP, for the services that have no web server of their own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import start_http_server
+
+from services.common.errors import ConfigurationError
+
+
+@contextmanager
+def serve_metrics(port: int, setting: str) -> Iterator[None]:
+    """Serves `/metrics` on loopback from a thread of its own while the block runs; port 0 serves nothing."""
+    if port == 0:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise ConfigurationError(f"port {port} for metrics is not free ({error}); set {setting}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,1 @@
+"""The database's schema, as numbered Alembic revisions in `versions/`."""

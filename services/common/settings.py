@@ -1,0 +1,166 @@
+"""Every setting, read once from the environment (and `.env`) by each service's `__main__`.
+
+`python -m services.common.settings` prints `.env.example`; a test holds the two together.
+"""
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.common.errors import ConfigurationError
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+# 0 switches a port off.
+OptionalPort = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Names are the environment's, in lower case; a URL wins over the parts that it is made of."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str = Field("", description="postgresql://user:password@host:port/database; empty: from the parts")
+    postgres_host: str = Field("localhost", description="PostgreSQL, where DATABASE_URL is empty")
+    postgres_port: Port = 5432
+    postgres_user: str = "undertone"
+    postgres_password: str = Field("", description="`make run` generates its own")
+    postgres_db: str = "undertone"
+
+    redis_url: str = Field("", description="redis://:password@host:port/0; empty: from the parts")
+    redis_host: str = Field("localhost", description="Redis, where REDIS_URL is empty")
+    redis_port: Port = 6379
+    redis_password: str = Field("", description="`make run` generates its own")
+    redis_stream_name: str = Field("social_posts_stream", min_length=1)
+    redis_consumer_group: str = Field("sentiment_workers", min_length=1)
+    max_stream_lag: int = Field(
+        100_000, ge=1, description="posts waiting unread at which the ingester pauses until workers catch up"
+    )
+
+    triton_url: str = Field("localhost:8001", description="Triton's gRPC endpoint, host:port")
+    model_repository: Path = Field(Path("model_repository"), description="the folder that Triton serves (tokenizers)")
+    sentiment_model: str = Field("sentiment", description="Triton's name of the sentiment model")
+    emotion_triton_model: str = Field("emotion", description="Triton's name of the emotion model")
+    huggingface_model: str = Field(
+        "distilbert-base-uncased-finetuned-sst-2-english", description="checkpoint that the exporter takes (sentiment)"
+    )
+    emotion_model: str = Field(
+        "j-hartmann/emotion-english-distilroberta-base", description="checkpoint that the exporter takes (emotion)"
+    )
+    inference_timeout_s: float = Field(30.0, gt=0, description="deadline of one request to Triton")
+    max_tokens_per_request: int = Field(
+        8_192, ge=512, description="padded tokens in one request to Triton: rows x sequence length"
+    )
+    max_requests_in_flight: int = Field(4, ge=1, description="requests that one process has at Triton, per model")
+    neutral_below: float = Field(
+        0.6, ge=0.5, le=1.0, description="confidence under which a model without a neutral class counts as neutral"
+    )
+
+    worker_batch_size: int = Field(256, ge=1, le=10_000, description="posts that a worker reads at once")
+    worker_block_ms: int = Field(1_000, ge=10, description="how long a worker waits for the first new post")
+    worker_claim_idle_ms: int = Field(
+        30_000, ge=100, description="a pending post unacknowledged for so long is taken over from its worker"
+    )
+    worker_metrics_port: OptionalPort = Field(9101, description="Prometheus metrics of the worker; 0: none")
+
+    posts_per_minute: float = Field(60.0, gt=0, le=6_000_000, description="rate of the simulated source")
+    ingester_metrics_port: OptionalPort = Field(9102, description="Prometheus metrics of the ingester; 0: none")
+
+    api_host: str = Field("127.0.0.1", description="address that API and dashboard listen on; 0.0.0.0: everywhere")
+    api_port: Port = 8000
+    frontend_port: Port = Field(3000, description="port of the dashboard's own web server under Docker compose")
+    frontend_dist: Path = Field(Path("frontend/dist"), description="the built dashboard, served by the API at /")
+    websocket_queue_size: int = Field(
+        256, ge=1, description="messages waiting for one browser; beyond it the oldest are dropped"
+    )
+    max_websocket_clients: int = Field(500, ge=1, description="further browsers are refused with code 1013")
+
+    alert_negative_ratio_threshold: float = Field(0.5, gt=0, lt=1)
+    alert_window_minutes: int = Field(5, ge=1, le=1_440)
+    alert_min_posts: int = Field(10, ge=1)
+    alert_interval_s: float = Field(10.0, gt=0, description="how often the alert rule is evaluated")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+
+    local_dir: Path = Field(Path(".local"), description="where `make run` keeps its data, logs and passwords")
+    local_postgres_port: Port = Field(54329, description="ports of `make run`'s own servers")
+    local_redis_port: Port = 63790
+    local_triton_grpc_port: Port = 8001
+    local_triton_metrics_port: Port = 8002
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("triton_url")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, colon, port = value.removeprefix("grpc://").rpartition(":")
+        if not (host and colon and port.isdigit()):
+            raise ValueError("expected host:port")
+        return f"{host}:{port}"
+
+    @field_validator("database_url")
+    @classmethod
+    def _plain_scheme(cls, value: str) -> str:
+        value = value.replace("postgresql+asyncpg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
+        if value and not value.startswith("postgresql://"):
+            raise ValueError("expected postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("expected redis://:password@host:port/0")
+        return value
+
+    @cached_property
+    def database_dsn(self) -> str:
+        """`postgresql://…`, from DATABASE_URL or the POSTGRES_ parts."""
+        if self.database_url:
+            return self.database_url
+        user, password = quote(self.postgres_user, safe=""), quote(self.postgres_password, safe="")
+        return f"postgresql://{user}:{password}@{self.postgres_host}:{self.postgres_port}/{self.postgres_db}"
+
+    @cached_property
+    def redis_dsn(self) -> str:
+        """`redis://…`, from REDIS_URL or the REDIS_ parts."""
+        if self.redis_url:
+            return self.redis_url
+        password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
+        return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+
+
+def read_settings() -> Settings:
+    """The settings; ConfigurationError lists everything that is wrong with them, all of it at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        complaints = "\n".join(f"  {_complaint(e['loc'], e['msg'], e['input'])}" for e in error.errors())
+        raise ConfigurationError(f"the environment (or .env) has settings that are not usable:\n{complaints}") from None
+
+
+def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
+    name = ".".join(map(str, location)).upper()
+    # A URL may hold a password, and logs are read by many.
+    return f"{name}: {message}" if name.endswith(("_URL", "PASSWORD")) else f"{name}: {message} (got {value!r})"
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every setting with its default, commented out."""
+    lines = ["# Every setting with its default. Copy to .env and uncomment what you change."]
+    for name, field in Settings.model_fields.items():
+        lines += ["", f"# {field.description}"] if field.description else []
+        lines.append(f"#{name.upper()}={field.get_default()}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(env_example())

@@ -1,0 +1,138 @@
+"""Redis: every key in one place, and what the stream and its consumer group are asked."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
+
+from services.common.errors import ConfigurationError, Transient
+
+RESULTS_CHANNEL = "sentiment_updates"
+CONNECT_TIMEOUT_S = 5.0
+# Longer than any blocking read: a server that stalls is noticed, a quiet stream is not taken for one.
+SOCKET_TIMEOUT_S = 30.0
+
+
+def dead_letter_stream(stream: str) -> str:
+    return f"{stream}:dead"
+
+
+@asynccontextmanager
+async def open_redis(dsn: str) -> AsyncIterator[Redis]:
+    """A client that speaks bytes; retries are the caller's, who knows what may be done twice."""
+    client = Redis.from_url(
+        dsn,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Translates what the client raises: Transient if a later try may succeed, else as it is."""
+    try:
+        yield
+    except (AuthenticationError, NoPermissionError) as error:
+        raise ConfigurationError(f"Redis refuses our password or rights: {error}; check REDIS_URL") from error
+    except (ConnectionError, TimeoutError, BusyLoadingError, OSError) as error:
+        raise Transient(f"Redis is not reachable: {error or type(error).__name__}") from error
+    except ResponseError as error:
+        # A full server, one that is loading or a replica in mid-failover refuses for now, not for good.
+        if str(error).startswith(("OOM", "LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MISCONF")):
+            raise Transient(f"Redis refuses for now: {error}") from error
+        raise
+    except RedisError as error:
+        raise Transient(f"Redis: {error}") from error
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """A consumer group in numbers. `lag`: entries that no worker has read; `pending`: read, not acknowledged."""
+
+    lag: int
+    pending: int
+    consumers: int
+
+
+def is_no_group(error: Exception) -> bool:
+    return isinstance(error, ResponseError) and str(error).startswith("NOGROUP")
+
+
+async def ensure_group(redis: Redis, stream: str, group: str) -> None:
+    """Creates stream and group where they are missing, reading from the first entry (`0`, not `$`: see CONTRACT)."""
+    with redis_errors():
+        try:
+            await redis.xgroup_create(stream, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+
+async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
+    """The group's numbers; a stream or group that does not exist yet has none of anything, lag being its length.
+
+    Redis cannot count the lag after entries were deleted from the middle (it answers nil); the length is then an upper
+    bound, and back-pressure errs on the safe side.
+    """
+    with redis_errors():
+        try:
+            groups = await redis.xinfo_groups(stream)
+        except ResponseError as error:
+            if "no such key" in str(error):
+                return GroupState(lag=0, pending=0, consumers=0)
+            raise
+        for info in groups:
+            if _text(info["name"]) == group:
+                lag = info.get("lag")
+                lag = await redis.xlen(stream) if lag is None else lag
+                return GroupState(lag=int(lag), pending=int(info["pending"]), consumers=int(info["consumers"]))
+        return GroupState(lag=int(await redis.xlen(stream)), pending=0, consumers=0)
+
+
+async def trim_processed(redis: Redis, stream: str) -> int:
+    """Removes what every group has read and acknowledged, never an unread or pending entry; how many it removed."""
+    with redis_errors():
+        oldest: tuple[int, int] | None = None
+        for info in await redis.xinfo_groups(stream):
+            if int(info["pending"]):
+                summary = await redis.xpending(stream, _text(info["name"]))
+                keep_from = _id(summary["min"]) if summary["min"] else _after(info["last-delivered-id"])
+            else:
+                keep_from = _after(info["last-delivered-id"])
+            oldest = keep_from if oldest is None else min(oldest, keep_from)
+        if oldest is None:
+            return 0
+        return int(await redis.xtrim(stream, minid=f"{oldest[0]}-{oldest[1]}", approximate=False))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _id(raw: bytes | str) -> tuple[int, int]:
+    milliseconds, _, sequence = _text(raw).partition("-")
+    return int(milliseconds), int(sequence)
+
+
+def _after(raw: bytes | str) -> tuple[int, int]:
+    milliseconds, sequence = _id(raw)
+    return milliseconds, sequence + 1

@@ -1,0 +1,124 @@
+"""A stream entry becomes a valid post or a MalformedPost that says why; nothing in between."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.errors import MalformedPost
+from services.common.messages import (
+    MAX_CONTENT_CHARS,
+    AlertMessage,
+    AnalysedPost,
+    Analysis,
+    Post,
+    ResultsMessage,
+    decode_message,
+    decode_post,
+    encode_message,
+    encode_post,
+)
+
+FIELDS = {
+    b"post_id": b"reddit-1",
+    b"source": b"reddit",
+    b"content": "schön 😀".encode(),
+    b"author": b"ada",
+    b"created_at": b"2026-01-02T03:04:05.678+00:00",
+}
+
+
+def raw(post: Post) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in encode_post(post).items()}
+
+
+def text(limit: int) -> st.SearchStrategy[str]:
+    storable = st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"])
+    return st.text(storable, min_size=1, max_size=limit).filter(lambda s: not s.isspace())
+
+
+@given(
+    st.builds(
+        Post,
+        post_id=text(255),
+        source=text(50),
+        content=text(2_000),
+        author=text(255),
+        created_at=st.datetimes(timezones=st.just(UTC)),
+    )
+)
+def test_what_is_published_is_what_is_read(post: Post) -> None:
+    assert decode_post(raw(post)) == post
+
+
+@given(st.dictionaries(st.sampled_from([*FIELDS, b"text", b"platform", b"junk"]), st.binary(max_size=300)))
+def test_any_bytes_are_a_post_or_refused_with_a_reason(fields: dict[bytes, bytes]) -> None:
+    try:
+        post = decode_post(fields)
+    except MalformedPost as error:
+        assert error.reason
+        assert str(error)
+    else:
+        assert post.content.strip()
+
+
+def test_platform_and_text_are_accepted_for_source_and_content() -> None:
+    fields = {b"post_id": b"1", b"platform": b"x", b"text": b"hello", b"created_at": b"2026-01-02T03:04:05Z"}
+    post = decode_post(fields)
+    assert (post.source, post.content, post.author) == ("x", "hello", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({b"content": None}, "missing_field"),
+        ({b"post_id": None}, "missing_field"),
+        ({b"source": None}, "missing_field"),
+        ({b"created_at": None}, "missing_field"),
+        ({b"content": b""}, "empty_field"),
+        ({b"content": b" \n\t"}, "empty_field"),
+        ({b"content": b"x" * (MAX_CONTENT_CHARS + 1)}, "too_long"),
+        ({b"post_id": b"x" * 256}, "too_long"),
+        ({b"source": b"x" * 51}, "too_long"),
+        ({b"author": b"x" * 256}, "too_long"),
+        ({b"content": b"\xff\xfe"}, "invalid_utf8"),
+        ({b"author": b"\xc3"}, "invalid_utf8"),
+        ({b"content": b"a\x00b"}, "nul_character"),
+        ({b"created_at": b"yesterday"}, "invalid_timestamp"),
+        ({b"created_at": b"0001-01-01T00:00:00+14:00"}, "invalid_timestamp"),
+    ],
+)
+def test_refusals_have_their_reason(change: dict[bytes, bytes | None], reason: str) -> None:
+    fields = {name: value for name, value in {**FIELDS, **change}.items() if value is not None}
+    with pytest.raises(MalformedPost) as refusal:
+        decode_post(fields)
+    assert refusal.value.reason == reason
+
+
+def test_the_longest_content_is_accepted() -> None:
+    assert len(decode_post({**FIELDS, b"content": b"x" * MAX_CONTENT_CHARS}).content) == MAX_CONTENT_CHARS
+
+
+@pytest.mark.parametrize("written", [b"2026-01-02T03:04:05", b"2026-01-02T05:04:05+02:00", b"2026-01-02T03:04:05Z"])
+def test_times_become_utc_and_those_without_offset_are_taken_as_utc(written: bytes) -> None:
+    created_at = decode_post({**FIELDS, b"created_at": written}).created_at
+    assert created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert created_at.tzinfo in (UTC, timezone(timedelta(0)))
+
+
+def test_messages_of_the_channel_survive_the_way() -> None:
+    post = decode_post(FIELDS)
+    analysis = Analysis(
+        model_name="m", sentiment_label="positive", confidence=0.5, emotion="joy", emotion_confidence=0.25
+    )
+    results = ResultsMessage(posts=(AnalysedPost(post=post, analysis=analysis, analysed_at=datetime.now(UTC)),))
+    alert = AlertMessage(change="raised", alert={"id": 1})
+    assert decode_message(encode_message(results)) == results
+    assert decode_message(encode_message(alert)) == alert
+
+
+@pytest.mark.parametrize("junk", [b"", b"{}", b'{"type":"other"}', b"\xff", b'{"type":"results","posts":[{}]}'])
+def test_other_messages_of_the_channel_are_refused(junk: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        decode_message(junk)
