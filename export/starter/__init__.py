@@ -1,0 +1,1 @@
+"""How the two starter models were made: data in, trained checkpoint, ONNX in `model_repository/`."""

@@ -1,0 +1,1 @@
+"""Texts in, labels and scores out: tokenize, bucket, ask Triton, score."""

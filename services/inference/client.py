@@ -1,0 +1,88 @@
+"""Triton over gRPC. One long-lived channel a process; Triton's errors in our own terms."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.utils import InferenceServerException
+
+from services.common.errors import Rejected, Transient
+
+# The input was refused for what it is. Everything else (away, overloaded, out of time, a model that is loading or
+# whose backend crashed) may pass.
+_REJECTING = ("StatusCode.INVALID_ARGUMENT", "StatusCode.OUT_OF_RANGE", "StatusCode.UNIMPLEMENTED")
+
+
+class TritonClient:
+    def __init__(self, client: InferenceServerClient, timeout_s: float) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+
+    async def model_config(self, model: str) -> ModelConfig:
+        """The configuration that Triton serves `model` with."""
+        with triton_errors(model):
+            response = await self._client.get_model_config(model, client_timeout=self._timeout_s)
+        return response.config
+
+    async def infer(self, model: str, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits `[rows, labels]` of token ids and mask, `[rows, length]` both."""
+        inputs = []
+        for name, array in (("input_ids", ids), ("attention_mask", mask)):
+            tensor = InferInput(name, list(array.shape), "INT64")
+            tensor.set_data_from_numpy(array)
+            inputs.append(tensor)
+        with triton_errors(model):
+            result = await self._client.infer(
+                model,
+                inputs,
+                outputs=[InferRequestedOutput("logits")],
+                client_timeout=self._timeout_s,
+                # Triton drops what waited longer in its queue: nobody would wait for the answer any more.
+                timeout=int(self._timeout_s * 1e6),
+            )
+            logits = result.as_numpy("logits")
+        if logits is None or logits.shape[:1] != ids.shape[:1] or logits.dtype != np.float32:
+            raise Transient(f"Triton answered {model} with no logits for {ids.shape[0]} rows")
+        if not np.isfinite(logits).all():
+            raise Transient(f"Triton answered {model} with logits that are not finite")
+        return np.asarray(logits, dtype=np.float32)
+
+
+@asynccontextmanager
+async def open_triton(url: str, timeout_s: float) -> AsyncIterator[TritonClient]:
+    """A client for `host:port`; it connects with the first request, and again by itself whenever Triton was away."""
+    client = InferenceServerClient(
+        url,
+        # These replace the library's defaults, message sizes among them.
+        channel_args=[
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.keepalive_time_ms", 30_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.max_pings_without_data", 0),
+            # Back within seconds of Triton's return; gRPC's own maximum is two minutes.
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 2_000),
+        ],
+    )
+    try:
+        yield TritonClient(client, timeout_s)
+    finally:
+        await client.close()
+
+
+@contextmanager
+def triton_errors(model: str) -> Iterator[None]:
+    """Transient where a later try may succeed, Rejected where this input never will."""
+    try:
+        yield
+    except InferenceServerException as error:
+        kind = Rejected if error.status() in _REJECTING else Transient
+        raise kind(f"Triton, model {model}: {error.message()} ({error.status()})") from error
+    except (grpc.RpcError, OSError) as error:
+        raise Transient(f"Triton is not reachable: {error}") from error

@@ -1,0 +1,46 @@
+"""From logits to a label and its probability."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.inference.models import Activation
+
+NEUTRAL = "neutral"
+# What checkpoints of the hub call the three classes; everything else is only lower-cased.
+_ALIASES = {
+    "pos": "positive",
+    "neg": "negative",
+    "neu": "neutral",
+    "label_0": "negative",
+    "label_1": "neutral",
+    "label_2": "positive",
+}
+
+
+def probabilities(logits: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
+    """Probabilities `[rows, labels]`: softmax over one choice, sigmoid for each label of a multi-label head."""
+    if activation == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def sentiment_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels as negative, neutral, positive, whatever the checkpoint calls them."""
+    lowered = [label.lower() for label in labels]
+    if lowered == ["label_0", "label_1"]:
+        return ("negative", "positive")
+    return tuple(_ALIASES.get(label, label) for label in lowered)
+
+
+def top_labels(scores: NDArray[np.float32], labels: Sequence[str]) -> list[tuple[str, float]]:
+    """The likeliest label of each row, with its probability."""
+    best = scores.argmax(axis=1)
+    return [(labels[i], float(scores[row, i])) for row, i in enumerate(best)]
+
+
+def with_neutral_band(label: str, score: float, labels: Sequence[str], neutral_below: float) -> str:
+    """Models without a neutral class (SST-2) call an unsure post neutral; others are taken at their word."""
+    return NEUTRAL if NEUTRAL not in labels and score < neutral_below else label
