@@ -1,0 +1,1 @@
+"""Takes posts from a source and publishes them to the stream."""

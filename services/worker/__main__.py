@@ -1,0 +1,106 @@
+"""`python -m services.worker`: one worker; start as many as you like."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from services.common.database import open_pool
+from services.common.errors import Transient
+from services.common.lifecycle import run_service
+from services.common.logging import get_logger
+from services.common.metrics import serve_metrics
+from services.common.migrations.apply import migrate
+from services.common.retry import until_done
+from services.common.settings import Settings
+from services.common.streams import ensure_group, group_state, open_redis, trim_processed
+from services.inference.analyzer import open_analyzer
+from services.worker import metrics
+from services.worker.consumer import Consumer, Entry, joined
+from services.worker.pipeline import Pipeline
+
+log = get_logger(__name__)
+
+HOUSEKEEPING_INTERVAL_S = 5.0
+# A batch that waits for a dependency when the worker is told to stop is left to the others after this long.
+DRAIN_TIMEOUT_S = 10.0
+
+
+async def main(settings: Settings, stopping: asyncio.Event) -> None:
+    async with (
+        open_redis(settings.redis_dsn) as redis,
+        open_pool(settings.database_dsn, max_size=2) as pool,
+        open_analyzer(settings) as analyzer,
+    ):
+        consumer = Consumer(
+            redis,
+            settings.redis_stream_name,
+            settings.redis_consumer_group,
+            count=settings.worker_batch_size,
+            block_ms=settings.worker_block_ms,
+            claim_idle_ms=settings.worker_claim_idle_ms,
+        )
+        pipeline = Pipeline(consumer, analyzer, pool, redis, settings.redis_stream_name)
+
+        async def prepare() -> None:
+            await migrate(settings.database_dsn)
+            await ensure_group(redis, settings.redis_stream_name, settings.redis_consumer_group)
+            await analyzer.models()
+
+        async def keep_house() -> None:
+            await trim_processed(redis, settings.redis_stream_name)
+            await consumer.forget_dead_consumers()
+            state = await group_state(redis, settings.redis_stream_name, settings.redis_consumer_group)
+            metrics.LAG.set(state.lag)
+            metrics.PENDING.set(state.pending)
+
+        with serve_metrics(settings.worker_metrics_port, "WORKER_METRICS_PORT"):
+            if not await until_done("start", prepare, stopping):
+                return
+            async with joined(consumer):
+                log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
+                housekeeping = asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S))
+                try:
+                    await work(consumer, pipeline, stopping)
+                finally:
+                    housekeeping.cancel()
+                    await asyncio.gather(housekeeping, return_exceptions=True)
+            log.info("stopped; everything that was read is stored and acknowledged")
+
+
+async def work(consumer: Consumer, pipeline: Pipeline, stopping: asyncio.Event) -> None:
+    """Batch after batch, until the worker is told to stop; the batch in hand is finished first."""
+    drained = asyncio.create_task(after(stopping, DRAIN_TIMEOUT_S))
+    gave_up = asyncio.Event()
+    drained.add_done_callback(lambda _: gave_up.set())
+    try:
+        while not stopping.is_set():
+            entries: list[Entry] = []
+
+            async def read(into: list[Entry] = entries) -> None:
+                into.extend(await consumer.read())
+
+            if not await until_done("read", read, gave_up) or not entries:
+                continue
+            if not await until_done("process", partial(pipeline.process, entries), gave_up):
+                log.warning("stopping with posts unacknowledged; another worker takes them over", count=len(entries))
+    finally:
+        drained.cancel()
+        await asyncio.gather(drained, return_exceptions=True)
+
+
+async def after(event: asyncio.Event, seconds: float) -> None:
+    await event.wait()
+    await asyncio.sleep(seconds)
+
+
+async def repeat(action: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    while True:
+        try:
+            await action()
+        except Transient as error:
+            log.debug("housekeeping waits", error=str(error))
+        await asyncio.sleep(interval_s)
+
+
+if __name__ == "__main__":
+    run_service("worker", main)
