@@ -1,0 +1,59 @@
+import { readFields } from '@/lib/read';
+import type { Alert, Metrics, Post } from './model';
+import { readAlert, readCounts, readPost } from './parse';
+
+/** The data of each message the dashboard acts on, by its type. */
+export interface MessageData {
+  new_post: Post;
+  metrics_update: Metrics;
+  alert: Alert;
+}
+export type MessageType = keyof MessageData;
+export type Message = { [T in MessageType]: { type: T; data: MessageData[T] } }[MessageType];
+
+function readMetrics(value: unknown): Metrics | null {
+  const fields = readFields(value);
+  const last_minute = readCounts(fields?.last_minute);
+  const last_hour = readCounts(fields?.last_hour);
+  const last_24_hours = readCounts(fields?.last_24_hours);
+  if (last_minute === null || last_hour === null || last_24_hours === null) return null;
+  return { last_minute, last_hour, last_24_hours };
+}
+
+function build<T extends MessageType>(type: T, data: MessageData[T] | null) {
+  return data === null ? null : { type, data };
+}
+
+function parseJson(raw: unknown): unknown {
+  if (typeof raw !== 'string') return null;
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Reads one WebSocket frame. Null for what needs no action (`connected`, `ping`, types of a later server) and for what
+ * is malformed; the latter is noted for whoever debugs, since one bad message is no reason to disturb the page.
+ */
+export function parseMessage(raw: unknown): Message | null {
+  const frame = readFields(parseJson(raw));
+  const message = readMessage(frame?.type, frame?.data);
+  if (message === 'ignored') return null;
+  if (message === null) console.debug('Malformed message ignored', raw);
+  return message;
+}
+
+function readMessage(type: unknown, data: unknown): Message | 'ignored' | null {
+  switch (type) {
+    case 'new_post':
+      return build('new_post', readPost(data));
+    case 'metrics_update':
+      return build('metrics_update', readMetrics(data));
+    case 'alert':
+      return build('alert', readAlert(data));
+    default:
+      return typeof type === 'string' ? 'ignored' : null;
+  }
+}

@@ -1,0 +1,54 @@
+/** What the dashboard knows about. Instants are epoch milliseconds, confidences and ratios run from 0 to 1. */
+export const SENTIMENTS = ['positive', 'neutral', 'negative'] as const;
+export type Sentiment = (typeof SENTIMENTS)[number];
+
+export interface Post {
+  id: string;
+  source: string;
+  content: string;
+  author: string | null;
+  createdAtMs: number;
+  sentiment: Sentiment;
+  confidence: number;
+  emotion: string | null;
+}
+
+export interface Counts extends Record<Sentiment, number> {
+  total: number;
+}
+
+export interface Metrics {
+  last_minute: Counts;
+  last_hour: Counts;
+  last_24_hours: Counts;
+}
+
+export interface Bucket extends Counts {
+  startMs: number;
+}
+
+export interface Distribution {
+  counts: Counts;
+  /** Posts by emotion, most frequent first. */
+  emotions: { label: string; count: number }[];
+}
+
+export interface Alert {
+  id: string;
+  type: string;
+  threshold: number;
+  actual: number;
+  windowStartMs: number;
+  windowEndMs: number;
+  postCount: number;
+  triggeredAtMs: number;
+  resolvedAtMs: number | null;
+}
+
+export const SERVICES = ['database', 'redis', 'triton'] as const;
+export type Service = (typeof SERVICES)[number];
+
+export interface Health {
+  status: 'healthy' | 'degraded' | 'unhealthy';
+  services: Record<Service, boolean>;
+}

@@ -1,0 +1,50 @@
+// @vitest-environment jsdom
+import { act, fireEvent, screen, within } from '@testing-library/react';
+import { expect, test } from 'vitest';
+import { FakeWebSocket } from '@/testing/FakeWebSocket';
+import { renderLive, stubApi } from '@/testing/render';
+import { newPostMessage } from '@/testing/samples';
+import { Feed } from './Feed';
+
+const receive = (...ids: string[]) =>
+  act(() => {
+    for (const id of ids) FakeWebSocket.latest.send(newPostMessage(id));
+  });
+
+test('says that posts will come while there are none', async () => {
+  stubApi({ '/api/posts': { posts: [] } });
+  renderLive(<Feed />);
+  expect(await screen.findByText('Posts will appear here as they arrive.')).toBeTruthy();
+});
+
+test('shows the posts that arrive, with what was made of them', async () => {
+  stubApi({ '/api/posts': { posts: [] } });
+  renderLive(<Feed />);
+  act(() => FakeWebSocket.latest.accept());
+  receive('p1', 'p2', 'p1');
+  const items = await screen.findAllByTestId('feed-item');
+  expect(items.map((item) => item.dataset.postId)).toEqual(['p2', 'p1']);
+  expect(items[0]?.dataset).toMatchObject({ sentiment: 'negative', emotion: 'anger' });
+  const first = within(items[0] as HTMLElement);
+  expect(first.getByText('Text of p2')).toBeTruthy();
+  expect(first.getByText(/87\s%/)).toBeTruthy();
+  expect(first.getByText('reddit')).toBeTruthy();
+});
+
+test('holds still while focused, and resumes on request', async () => {
+  stubApi({ '/api/posts': { posts: [newPostMessage('seed').data] } });
+  renderLive(<Feed />);
+  await screen.findByTestId('feed-item');
+  fireEvent.focus(screen.getByRole('region', { name: 'Newest posts' }));
+  receive('p1');
+  fireEvent.click(await screen.findByRole('button', { name: /1\s+new post — resume/ }));
+  expect(screen.getAllByTestId('feed-item')).toHaveLength(2);
+});
+
+test('keeps what it has when the server cannot be reached', async () => {
+  stubApi({});
+  renderLive(<Feed />);
+  receive('p1');
+  expect(await screen.findByText(/The server cannot be reached/)).toBeTruthy();
+  expect(await screen.findByTestId('feed-item')).toBeTruthy();
+});
