@@ -45,10 +45,12 @@ def parse() -> argparse.Namespace:
 
 
 async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyncio.Event) -> None:
+    default_rate = settings.posts_per_minute if arguments.source == "simulate" else None
+    rate = default_rate if arguments.rate is None else arguments.rate
     source = open_source(
         arguments.source,
         file=arguments.file,
-        rate_per_minute=arguments.rate or (settings.posts_per_minute if arguments.source == "simulate" else None),
+        rate_per_minute=rate,
         seed=arguments.seed,
     )
     stream, group = settings.redis_stream_name, settings.redis_consumer_group

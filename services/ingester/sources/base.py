@@ -1,0 +1,44 @@
+"""What every source of posts offers to the publisher: batches of posts, and of what was no post.
+
+A source yields batches and not single posts, because only the source knows whether the next post is due now or in a
+minute: a batch can be published the moment it arrives, without a timer on the other side.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from services.common.messages import Post
+
+# Posts in one batch at most: one pipelined write to Redis of some 100 kB, and the step in which a source can be paused.
+MAX_BATCH_POSTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """What a source received and could not read as a post; it belongs among the dead letters.
+
+    `reason` is a short, countable code, `error` a sentence that names the place, `fields` what could be read of it,
+    every value cut to a few thousand characters.
+    """
+
+    reason: str
+    error: str
+    fields: Mapping[str, str]
+
+
+Batch: TypeAlias = Sequence[Post | Malformed]
+
+
+class Source(Protocol):
+    """Where posts come from.
+
+    `batches()` yields 1 to MAX_BATCH_POSTS items at a time, at the source's own pace, and ends when the source has no
+    more. A caller that stops in between closes the generator (`contextlib.aclosing`), which frees files and sockets.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registry's name of the source: "simulate", "replay"."""
+
+    def batches(self) -> AsyncGenerator[Batch, None]: ...

@@ -1,0 +1,54 @@
+"""JSON Lines: one object a line."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from services.common.messages import Post
+from services.ingester.sources.base import Malformed
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, lines
+from services.ingester.sources.files.records import to_post, unreadable
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One line as it may be written. Some exports give ids as numbers."""
+
+    post_id: str | int | None = None
+    source: str | None = None
+    platform: str | None = None
+    content: str | None = None
+    text: str | None = None
+    author: str | None = None
+    created_at: str | None = None
+
+
+_decoder = msgspec.json.Decoder(Record)
+
+
+def read(file: BinaryIO, file_name: str) -> Iterator[Post | Malformed]:
+    """A post or a dead letter for every line that is not blank; DamagedFile where the file cannot be read on."""
+    for line in lines(file):
+        if not line.raw.isspace():
+            yield _item(line, f"{file_name} line {line.number}")
+
+
+def _item(line: Line, place: str) -> Post | Malformed:
+    if line.too_long:
+        return unreadable("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes", place, line.raw)
+    try:
+        record = _decoder.decode(line.raw)
+    except msgspec.ValidationError as error:
+        return unreadable("wrong_type", str(error), place, line.raw)
+    except UnicodeDecodeError as error:
+        return unreadable("invalid_utf8", f"the line is not UTF-8: {error.reason}", place, line.raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return unreadable("invalid_json", f"the line is no JSON object: {error}", place, line.raw)
+    fields = {
+        "post_id": None if record.post_id is None else str(record.post_id),
+        "source": record.platform if record.source is None else record.source,
+        "content": record.text if record.content is None else record.content,
+        "author": record.author,
+        "created_at": record.created_at,
+    }
+    return to_post(fields, place)

@@ -1,0 +1,93 @@
+"""CSV as of RFC 4180: commas, double quotes, a header row; quoted fields may hold line breaks."""
+
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from services.common.errors import ConfigurationError
+from services.common.messages import Post
+from services.ingester.sources.base import Malformed
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, lines
+from services.ingester.sources.files.records import ALIASES, FIELDS, to_post, unreadable
+
+_REQUIRED = ("source", "content", "created_at")
+
+
+def read(file: BinaryIO, file_name: str) -> Iterator[Post | Malformed]:
+    """A post or a dead letter for every row; DamagedFile where the file cannot be read on.
+
+    ConfigurationError, before the first item, if the header lacks a column.
+    """
+    rows = _Rows(lines(file))
+    columns: Sequence[str] | None = None
+    for first, row in rows:
+        place = f"{file_name} line {first.number}"
+        if columns is None:
+            columns = _columns(row if isinstance(row, list) else [], file_name)
+        elif first.too_long:
+            yield unreadable("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes", place, first.raw)
+        elif isinstance(row, csv.Error):
+            yield unreadable("invalid_csv", f"the row is no CSV: {row}", place, first.raw)
+        elif len(row) != len(columns):
+            message = f"the row has {len(row)} columns, the header {len(columns)}"
+            yield unreadable("wrong_columns", message, place, first.raw)
+        else:
+            values = dict(zip(columns, row, strict=True))
+            yield to_post({name: values.get(name) or None for name in FIELDS}, place)
+
+
+class _Rows:
+    """Rows with the line that each begins in; a csv.Error in the place of a row that is none.
+
+    After a bad row, reading goes on at the line behind its first one. So an unclosed quote costs one row, and not all
+    that follow up to the next quote.
+    """
+
+    def __init__(self, source: Iterator[Line]) -> None:
+        self._source = source
+        self._again: deque[Line] = deque()
+        self._taken: list[Line] = []
+        self._taken_bytes = 0
+
+    def __iter__(self) -> Iterator[tuple[Line, list[str] | csv.Error]]:
+        reader = csv.reader(self._texts(), strict=True)
+        while True:
+            self._taken, self._taken_bytes = [], 0
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                first, *rest = self._taken
+                self._again.extendleft(reversed(rest))
+                # A generator that has raised is over, so the reader needs a new one.
+                reader = csv.reader(self._texts(), strict=True)
+                yield first, error
+                continue
+            if row:
+                yield self._taken[0], row
+
+    def _texts(self) -> Iterator[str]:
+        while True:
+            line = self._again.popleft() if self._again else next(self._source, None)
+            if line is None:
+                return
+            self._taken.append(line)
+            self._taken_bytes += len(line.raw)
+            if line.too_long or self._taken_bytes > MAX_LINE_BYTES:
+                raise csv.Error(f"more than {MAX_LINE_BYTES:,} bytes; a quote may not be closed")
+            # Bytes that are not UTF-8 become lone surrogates, which the record's check finds in their field.
+            yield line.raw.decode("utf-8", "surrogateescape")
+
+
+def _columns(header: Sequence[str], file_name: str) -> list[str]:
+    names = [name.strip().lower() for name in header]
+    columns = [ALIASES[name] if name in ALIASES and ALIASES[name] not in names else name for name in names]
+    missing = [name for name in _REQUIRED if name not in columns]
+    if missing:
+        raise ConfigurationError(
+            f"the first row of {file_name} names no column {', '.join(missing)}; "
+            f"expected is a header such as {','.join(FIELDS)}, separated by commas"
+        )
+    return columns

@@ -1,0 +1,212 @@
+"""Films, music, and the services that stream them."""
+
+from services.ingester.sources.simulation.topic import Topic
+
+FILMS = Topic(
+    name="films",
+    brands=(
+        "The Glass Orchard",
+        "Second Winter Away",
+        "A Quiet Arithmetic",
+        "Saltwater Saint",
+        "Night Bus to Ellery",
+        "The Cartographer's Wife",
+        "Iron Meadow 3",
+        "Paper Moonrise",
+        "Captain Bramble",
+        "The Long Tuesday",
+    ),
+    things=(
+        "ending",
+        "soundtrack",
+        "script",
+        "trailer",
+        "costumes+",
+        "special effects+",
+        "lead actress",
+        "opening scene",
+        "dialogues+",
+        "director's cut",
+        "jokes+",
+        "villain",
+        "car chase",
+        "plot",
+    ),
+    hashtags=("film", "cinema", "movienight", "filmtalk", "nowwatching", "popcorn"),
+    clauses={
+        "joy": (
+            "just came out of {brand} and I am <glowing|so happy|still smiling>",
+            "the {thing} of {brand} {is} <wonderful|stunning|perfect>, go and see it",
+            "took {person} to see {brand} {when} and we <laughed so much|had the best time>",
+            "{brand} won {n} awards and deserves every one, <so pleased|brilliant>",
+        ),
+        "anger": (
+            "{price} for a ticket to {brand} and somebody was on the phone throughout, <so rude|I am fuming>",
+            "the {thing} of {brand} {is} an insult to everyone who read the book, <how dare they|I am so mad>",
+            "they cut {n} minutes out of {brand} for more adverts, <shameless|infuriating>",
+        ),
+        "sadness": (
+            "cried through the last {n} minutes of {brand}, <my heart is broken|still in tears>",
+            "our little cinema closes after {brand}, I spent my childhood there and it hurts",
+            "the {thing} of {brand} {was} so disappointing, I had waited for {number} years",
+        ),
+        "fear": (
+            "{brand} <scared me half to death|terrified me>, I am sleeping with the light on",
+            "the cellar scene in {brand} gave me a panic attack, <still shaking|do not watch it alone>",
+            "I am afraid of what they will do to the {thing} in the next {brand}",
+        ),
+        "disgust": (
+            "the eating scene in {brand} <made me gag|is revolting>, I had to look away",
+            "our seats at {brand} were sticky and smelled of vomit, <yuck|absolutely gross>",
+            "the way {brand} leers at the {thing} is <creepy|repulsive>",
+        ),
+        "surprise": (
+            "the postman did it all along in {brand}, <what|I gasped out loud|my mind is blown>",
+            "wow, {brand} has a scene after the credits and it changes everything",
+            "never thought I would say it, but the {thing} in {brand} caught me completely off guard",
+        ),
+        "neutral": (
+            "{brand} runs for {n} minutes and opens on {weekday}",
+            "watching {brand} {when} with {person}",
+            "who composed the music for {brand}?",
+            "the {thing} of {brand} {was} shot in {number} weeks in {month}",
+            "is {brand} based on the book or on the play?",
+        ),
+    },
+    events=("joy", "surprise", "anger", "disgust"),
+)
+
+MUSIC = Topic(
+    name="music",
+    brands=(
+        "Lowtide Choir",
+        "Neon Marmot",
+        "Velvet Tractor",
+        "Juniper Static",
+        "DJ Ostrich",
+        "Paper Comet",
+        "Aunt Thunder",
+        "The Sunday Ladder",
+        "Glasshouse Fox",
+    ),
+    things=(
+        "new album",
+        "bass line",
+        "second single",
+        "lyrics+",
+        "tour dates+",
+        "guitar solo",
+        "live show",
+        "vocals+",
+        "chorus",
+        "tickets+",
+        "drums+",
+        "music video",
+        "encore",
+        "vinyl pressing",
+    ),
+    hashtags=("music", "livemusic", "newalbum", "vinyl", "festival", "concert"),
+    clauses={
+        "joy": (
+            "the {thing} of {brand} {is} <on repeat since breakfast|pure sunshine|everything to me>",
+            "{brand} live {when} was <magical|the best night of my year>, my voice is gone and I am so happy",
+            "got tickets for {brand}, <dancing through the kitchen|I could hug everyone>",
+            "nothing lifts me up like {brand} on a <rainy|long|slow> {weekday}",
+        ),
+        "anger": (
+            "{price} plus fees for {brand}, resellers are <thieves|crooks> and nobody stops them",
+            "{brand} cancelled {n} minutes before the show and won't refund us, <outrageous|so angry>",
+            "the sound at {brand} was <a disgrace|an insult>, paid {price} to hear mud",
+        ),
+        "sadness": (
+            "{brand} is breaking up, <I feel like I lost a friend|crying on the bus>",
+            "this song by {brand} was playing when {person} left, it still <hurts|makes me cry>",
+            "missed {brand} because I was ill, so <down|sad> about it",
+        ),
+        "fear": (
+            "the crowd at {brand} pushed so hard that I could not breathe, <I was terrified|I thought I would die>",
+            "first time on stage {soon}, opening for {brand}, and I am <scared stiff|shaking>",
+            "worried about the singer of {brand}, those last posts frighten me",
+        ),
+        "disgust": (
+            "the toilets at the {brand} festival, <I nearly threw up|never again, so gross>",
+            "what the manager of {brand} did to those fans is <vile|sickening>",
+            "somebody spilled warm beer and worse on me at {brand}, <yuck|disgusting>",
+        ),
+        "surprise": (
+            "{brand} dropped a whole album at midnight without a word, <what|I am speechless>",
+            "the singer of {brand} walked into our cafe and asked for a fork, <unbelievable|did not expect that>",
+            "wow, the {thing} of {brand} {is} in seven-eight time, who saw that coming",
+        ),
+        "neutral": (
+            "{brand} plays {n} shows in {month}, tickets from {weekday}",
+            "what key is the {thing} of {brand} in?",
+            "listening to {brand} {when}",
+            "the {thing} of {brand} {was} recorded in a barn",
+            "looking for the set list of {brand} from {weekday}",
+        ),
+    },
+    events=("joy", "sadness", "surprise", "anger"),
+)
+
+STREAMING = Topic(
+    name="streaming",
+    brands=("Oakreel", "Vistalume", "Pelliko", "Marrowcast", "Binge Harbour", "Tellyverse", "Sofaro"),
+    things=(
+        "season finale",
+        "subtitles+",
+        "adverts+",
+        "price rise",
+        "new series",
+        "search",
+        "recommendations+",
+        "app",
+        "password rules+",
+        "picture quality",
+        "documentaries+",
+        "autoplay",
+        "kids' profile",
+    ),
+    hashtags=("streaming", "bingewatch", "tvseries", "seriesfinale", "nowwatching"),
+    clauses={
+        "joy": (
+            "the {thing} on {brand} {is} <so good|a delight>, we watched {n} episodes in one go",
+            "sofa, blanket, {person} and {brand}, <perfect evening|life is good|so content>",
+            "{brand} brought back my favourite show from childhood, <I am overjoyed|happiest news all week>",
+        ),
+        "anger": (
+            "{brand} raises the price to {price} and adds adverts, <what a rip-off|cancelled on the spot>",
+            "they cancelled it after one season with a cliffhanger, <I hate you|never again>, {brand}",
+            "the {thing} on {brand} froze {n} times during the final, <I want to scream|pathetic service>",
+            "tried to cancel {brand} for {n} minutes, every button is a trap, <shameless|infuriating>",
+        ),
+        "sadness": (
+            "last episode on {brand} {when} and now I feel <so empty|lost without them>",
+            "{brand} removed the show that I watched with {person} before the funeral, it broke my heart",
+            "the {thing} on {brand} {was} such a letdown, I wanted to love {them}",
+        ),
+        "fear": (
+            "that thriller on {brand} has me <checking the locks twice|afraid of my own hallway>",
+            "somebody in another city uses my {brand} account and card, <I am really scared|panicking>",
+            "the documentary about floods on {brand} <frightens me|keeps me awake with worry>",
+        ),
+        "disgust": (
+            "the surgery show on {brand} while eating noodles, <gagging|worst idea, so gross>",
+            "turning real murders into cosy entertainment, {brand}, is <sickening|repulsive>",
+            "{brand} puts gambling adverts before cartoons, it makes me sick",
+        ),
+        "surprise": (
+            "she was the twin all along, <what just happened|I am in shock>, thanks {brand}",
+            "{brand} lowered its price to {price}, <did I read that right|never thought I would see that>",
+            "wow, the {thing} on {brand} {is} suddenly in my grandmother's dialect",
+        ),
+        "neutral": (
+            "the new season starts on {brand} on {weekday}, {n} episodes",
+            "how do I change the {thing} on {brand}?",
+            "{brand} costs {price} a month here, with {number} profiles",
+            "watching episode {n} on {brand} {when}",
+            "{brand} moves its films to a new app in {month}",
+        ),
+    },
+    events=("anger", "joy", "surprise", "sadness"),
+)

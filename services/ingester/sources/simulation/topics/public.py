@@ -1,0 +1,213 @@
+"""Football, elections in general terms, and the weather: no products, so no product reviews."""
+
+from services.ingester.sources.simulation.topic import Topic
+
+FOOTBALL = Topic(
+    name="football",
+    brands=(
+        "Ashmere United",
+        "Calder Vale",
+        "Northwick Rovers",
+        "Port Ellery",
+        "Brackenford Town",
+        "Wexmouth Athletic",
+        "Fenwick Wanderers",
+    ),
+    things=(
+        "referee",
+        "back four",
+        "penalty",
+        "new striker",
+        "goalkeeper",
+        "midfield",
+        "away fans+",
+        "manager",
+        "line-up",
+        "second half",
+        "corners+",
+        "derby",
+        "youth players+",
+        "transfer",
+    ),
+    hashtags=("football", "matchday", "derby", "awaydays", "cupfinal", "transfernews"),
+    clauses={
+        "joy": (
+            "WE WON, {n} years of waiting, I love {brand} <so much|more than words>",
+            "what a goal in minute {n}, the whole pub is <singing|hugging>, come on {brand}",
+            "took {person} to see {brand} for the first time, that smile was <priceless|everything>",
+            "the {thing} of {brand} {was} <fantastic|sensational|a joy to watch> {when}",
+        ),
+        "anger": (
+            "the {thing} {was} <a disgrace|a complete joke> {when}, robbed again, {brand} deserve so much better",
+            "{price} a ticket and {brand} play without a shred of effort, <sack the board|I am raging>",
+            "how is that not a red card, the ref against {brand} is <blind|a cheat>",
+            "the owners of {brand} are destroying this club, <get out|liars, all of them>",
+        ),
+        "sadness": (
+            "{brand} are relegated, grown men crying around me, <I am heartbroken|so empty>",
+            "lost in minute {n}, of course, I just feel <gutted|hollow>",
+            "our old captain died {when}, {brand} will never be the same, rest in peace",
+        ),
+        "fear": (
+            "{n} minutes left and {brand} lead by one, <I am too nervous to watch|my heart can't take it>",
+            "flares and fighting outside the {brand} ground, we hid in a shop, <really scared|terrified>",
+            "worried sick about the {brand} player who collapsed {when}",
+        ),
+        "disgust": (
+            "the chants in the {brand} end {when} were <disgusting|vile>, shame on you",
+            "somebody threw a pig's head at the {brand} bus, <sickening|revolting>",
+            "taking money from that regime, {brand}, it turns my stomach",
+        ),
+        "surprise": (
+            "{number} goals in {number} minutes, what is happening at {brand}",
+            "{brand} just signed {a n} year old goalkeeper from a bakery, <wow|I can't believe it|what>",
+            "nobody, and I mean nobody, expected {brand} to top the table in {month}",
+        ),
+        "neutral": (
+            "{brand} play on {weekday}, kick-off at {time}",
+            "line-up is out, the {thing} of {brand} {is} unchanged",
+            "half time, {brand} {number}, visitors {number}",
+            "{brand} announce that the {thing} {has} signed until {month}",
+            "where can I watch {brand} {soon}?",
+        ),
+    },
+    events=("joy", "anger", "sadness", "surprise"),
+    reviewed=False,
+    popularity=1.3,
+)
+
+ELECTIONS = Topic(
+    name="elections",
+    brands=(
+        "the council election",
+        "the referendum",
+        "the mayoral race",
+        "the election",
+        "the second round",
+        "the campaign",
+    ),
+    things=(
+        "turnout",
+        "debate",
+        "leaflets+",
+        "polling station",
+        "queues+",
+        "posters+",
+        "count",
+        "candidates+",
+        "interviews+",
+        "postal votes+",
+        "promises+",
+        "opinion polls+",
+        "manifestos+",
+    ),
+    hashtags=("election", "vote", "democracy", "debate", "turnout", "pollingday"),
+    clauses={
+        "joy": (
+            "voted for the first time in {brand}, <so proud|what a great feeling>",
+            "{n} people helped at our polling station {when}, <I love this town|this gives me such hope>",
+            "grandma is {nn} and still insisted on walking to vote in {brand}, <wonderful woman|made me smile all day>",
+        ),
+        "anger": (
+            "the {thing} in {brand} {is} <an insult to voters|a farce>, do they think we are stupid",
+            "{n} hours of waiting to vote in {brand}, <outrageous|who is responsible for this mess>",
+            "same lies before {brand}, same betrayal after, I am <so angry|fed up with all of them>",
+            "shouting over each other for {n} minutes, the debate about {brand} made me <furious|scream>",
+        ),
+        "sadness": (
+            "barely {n} percent turned out for {brand}, <it makes me so sad|I feel hopeless>",
+            "{person} and I stopped talking because of {brand}, I miss how we were",
+            "nobody in {brand} speaks about people like us, <feeling forgotten|it hurts>",
+        ),
+        "fear": (
+            "whatever comes out of {brand}, <I am scared for my kids|I fear for this country>",
+            "men shouting at voters outside the polling station, <I was afraid to go in|frightening>",
+            "can't sleep before {brand}, so <anxious|worried> about the result",
+        ),
+        "disgust": (
+            "the {thing} in {brand} {is} full of <filth|hatred>, it makes me sick",
+            "paying for fake posts during {brand}, <how low can you sink, disgusting|repulsive people>",
+            "using a child's illness for votes in {brand} is <vile|nauseating>",
+        ),
+        "surprise": (
+            "wow, {brand} was decided by {number} votes",
+            "nobody saw that result of {brand} coming, <stunned|what just happened|my jaw is on the floor>",
+            "they drew lots to settle {brand}, <seriously|I had no idea that was possible>",
+        ),
+        "neutral": (
+            "polling stations for {brand} close at {hour} pm on {weekday}",
+            "the count for {brand} starts {soon}",
+            "where do I register for {brand}?",
+            "{n} percent of the districts in {brand} have reported",
+            "the debate before {brand} is on {weekday} at {time}",
+            "turnout in {brand} stands at {n} percent so far",
+        ),
+    },
+    events=("anger", "fear", "surprise", "joy"),
+    reviewed=False,
+)
+
+WEATHER = Topic(
+    name="weather",
+    brands=("Storm Odette", "Storm Barnaby", "this heatwave", "the snow", "the fog", "this week's rain", "the frost"),
+    things=(
+        "forecast",
+        "river",
+        "roads+",
+        "roof",
+        "garden",
+        "bus stop",
+        "sky",
+        "heating",
+        "basement",
+        "windows+",
+        "beach",
+        "power lines+",
+        "old oak",
+    ),
+    hashtags=("weather", "storm", "forecast", "heatwave", "snowday", "flood"),
+    clauses={
+        "joy": (
+            "double rainbow over {place} after {brand}, <so beautiful|I feel blessed>",
+            "first warm evening in {place}, ice cream with {person}, <pure happiness|life is lovely>",
+            "{brand} is over and the kids dance in puddles, <what a joy|love this>",
+            "woke up to golden light over {place}, <gorgeous morning|so grateful to be here>",
+        ),
+        "anger": (
+            "{brand} was forecast for days and {place} council did nothing, <useless|so angry>",
+            "the {thing} {is} wrecked after {brand} and the insurer <refuses to pay|hangs up on me>, crooks",
+            "who parks in front of a fire station during {brand}, <idiots|selfish morons>",
+        ),
+        "sadness": (
+            "{brand} took the tree that {person} planted {number} years ago, <I cried|it breaks my heart>",
+            "so many people in {place} lost their homes to {brand}, <heartbreaking|such sorrow>",
+            "grey again in {place}, haven't seen anyone for {n} days, <so lonely|feeling low>",
+        ),
+        "fear": (
+            "the water is {n} cm from our door, {brand} is not over, <I am so scared|please pray for us>",
+            "{brand} is shaking the whole house, <I am terrified|hiding under the stairs with the kids>",
+            "sirens all over {place}, they say {brand} gets worse, <I am really afraid|panic everywhere>",
+            "worried sick about {person} driving home through {brand}",
+        ),
+        "disgust": (
+            "{brand} flushed the sewer into our kitchen, <the stench is unbearable|revolting brown sludge>",
+            "after {brand} the beach at {place} is full of dead fish and nappies, <gross|disgusting>",
+            "wet socks, mouldy towels, thanks to {brand} everything smells <rotten|foul>, yuck",
+        ),
+        "surprise": (
+            "hail the size of eggs in {place} in {month}, <what|never seen anything like it>",
+            "wow, {n} degrees yesterday and snow this morning in {place}",
+            "{brand} just turned around and missed {place}, <nobody expected that|unbelievable>",
+        ),
+        "neutral": (
+            "forecast for {place}: {n} degrees, light wind {soon}",
+            "{brand} is expected to reach {place} on {weekday}",
+            "anyone in {place} who can say what the roads are like?",
+            "{n} mm of rain in {place} since {weekday}",
+            "the river at {place} stands at {number} metres",
+        ),
+    },
+    events=("fear", "fear", "sadness", "joy"),
+    rules={"place": ("Ellery", "Port Calder", "Ashmere", "Low Fenwick", "Kestrel Bay", "Brackenford", "Norrhaven")},
+    reviewed=False,
+)
