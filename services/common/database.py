@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
-from services.common.errors import Rejected, Transient
+from services.common.errors import ConfigurationError, Rejected, Transient
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
@@ -27,11 +27,16 @@ async def open_pool(dsn: str, *, max_size: int) -> AsyncIterator[asyncpg.Pool]:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Translates what asyncpg raises: Transient if a later try may succeed, Rejected if the data is at fault."""
+    """Translates what asyncpg raises: Transient if a later try may succeed, Rejected if the data is at fault.
+
+    ConfigurationError if the server refuses user, password or database.
+    """
     try:
         yield
     except asyncpg.DataError as error:
         raise Rejected(f"PostgreSQL: {error}") from error
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
     except asyncpg.PostgresError as error:
         if (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES:
             raise Transient(f"PostgreSQL: {error}") from error

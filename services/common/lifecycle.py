@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvloop
 
@@ -22,8 +22,17 @@ def run_service(name: str, main: Callable[[Settings, asyncio.Event], Awaitable[N
         configure_logging(name, settings.log_level, settings.log_format)
         uvloop.run(_with_signals(main, settings))
     except* ConfigurationError as group:  # a plain one is wrapped into a group of one
-        print("\n".join(f"{name}: {error}" for error in group.exceptions), file=sys.stderr)
+        print("\n".join(f"{name}: {error}" for error in _leaves(group)), file=sys.stderr)
         sys.exit(2)
+
+
+def _leaves(group: BaseExceptionGroup[ConfigurationError]) -> Iterator[BaseException]:
+    """The errors themselves: task groups within task groups wrap them more than once."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _with_signals(main: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:

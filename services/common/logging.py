@@ -18,7 +18,11 @@ def configure_logging(service: str, level: str, log_format: str) -> None:
         structlog.contextvars.bind_contextvars(service=service)
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0))
+        # Plain tracebacks: the default prints local variables, passwords among them.
+        plain = structlog.dev.plain_traceback
+        processors.append(
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0, exception_formatter=plain)
+        )
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -27,7 +31,7 @@ def configure_logging(service: str, level: str, log_format: str) -> None:
     )
     # Libraries log through the standard module: warnings and above, in the same place.
     logging.basicConfig(
-        format=f"%(asctime)s [{'%(levelname)s'.lower()}] %(name)s: %(message)s",
+        format="%(asctime)s [%(levelname)s] %(name)s: %(message)s",
         datefmt="%H:%M:%S",
         level=max(logging.WARNING, logging.getLevelNamesMapping()[level]),
         stream=sys.stdout,

@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 import stamina
 from prometheus_client import Counter
 
+from services.common.cancellation import stop_if_cancelled
 from services.common.errors import Transient
 from services.common.logging import get_logger
 
 log = get_logger(__name__)
+
+# We say ourselves what is waited for; the library would say it a second time.
+stamina.instrumentation.set_on_retry_hooks([])
 
 INITIAL_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 10.0
@@ -50,6 +54,7 @@ async def _retry(what: str, action: Callable[[], Awaitable[object]]) -> bool:
             try:
                 await action()
             except Transient as error:
+                stop_if_cancelled()
                 RETRIES.labels(what).inc()
                 log.warning("waiting for a dependency", what=what, attempt=attempt.num, error=str(error))
                 raise

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from services.common.cancellation import stop_if_cancelled
 from services.common.database import open_pool
 from services.common.errors import Transient
 from services.common.lifecycle import run_service
@@ -99,6 +100,7 @@ async def repeat(action: Callable[[], Awaitable[None]], interval_s: float) -> No
             await action()
         except Transient as error:
             log.debug("housekeeping waits", error=str(error))
+        stop_if_cancelled()
         await asyncio.sleep(interval_s)
 
 

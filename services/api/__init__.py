@@ -1,0 +1,1 @@
+"""REST, the live WebSocket, alerts, metrics and the dashboard's files."""

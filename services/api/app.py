@@ -1,0 +1,52 @@
+"""The application: routes, errors, headers, dashboard. Its state is opened by `server.py`."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException
+
+from services.api import live
+from services.api.dashboard import Dashboard
+from services.api.errors import install_error_handlers
+from services.api.metrics import ApiMetrics
+from services.api.middleware import RequestMetrics, SecurityHeaders
+from services.api.routes import alerts, health, metrics, posts, sentiment
+
+DESCRIPTION = """How people feel, live.
+
+`/ws/sentiment` is the live feed: `connected`, `new_post`, `metrics_update`, `alert` and, when idle, `ping`.
+Times are UTC; a time without an offset is taken as UTC. Every error is `{"detail": "a sentence"}`."""
+
+
+def create_app(frontend_dist: Path, api_metrics: ApiMetrics) -> FastAPI:
+    """The application; `app.state.undertone` must hold a State before the first request."""
+    app = FastAPI(
+        title="Undertone",
+        summary="Sentiment and emotion of social posts",
+        description=DESCRIPTION,
+        version=_version(),
+        openapi_url="/api/openapi.json",
+        # Their pages load scripts from elsewhere, which our content security policy forbids.
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_error_handlers(app)
+    for module in (health, posts, sentiment, alerts, metrics, live):
+        app.include_router(module.router)
+    app.add_api_route("/api/{path:path}", _unknown, methods=["GET", "HEAD", "POST"], include_in_schema=False)
+    app.mount("/", Dashboard(frontend_dist), name="dashboard")
+    app.add_middleware(RequestMetrics, metrics=api_metrics)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+async def _unknown(path: str) -> None:
+    # Without this the dashboard would answer for a mistyped route of the API.
+    raise HTTPException(404, f"There is no /api/{path}; see /api/openapi.json.")
+
+
+def _version() -> str:
+    try:
+        return version("undertone")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0"

@@ -1,0 +1,41 @@
+"""What routes ask for, and the types of their parameters."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query
+from pydantic import AfterValidator
+from starlette.requests import HTTPConnection
+
+from services.api.state import State
+
+
+def get_state(connection: HTTPConnection) -> State:
+    state: State = connection.app.state.undertone
+    return state
+
+
+StateDep = Annotated[State, Depends(get_state)]
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not contain a NUL character, which PostgreSQL cannot store")
+    return text
+
+
+def _utc(moment: datetime) -> datetime:
+    """A time without an offset is UTC."""
+    # The margin keeps conversions between time zones inside what a datetime can hold.
+    if not 1900 <= moment.year <= 9900:
+        raise ValueError("must be in a year from 1900 to 9900")
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[datetime, AfterValidator(_utc)]
+
+Source = Annotated[Text | None, Query(max_length=50, description="Only posts of this source", examples=["reddit"])]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
+# Skipping reads what it skips: the cursor is for going far.
+Offset = Annotated[int, Query(ge=0, le=100_000, description="How many to skip; a cursor is faster")]

@@ -1,0 +1,80 @@
+"""WebSocket frames: what the browser receives, encoded once for all of them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from services.common.messages import AlertMessage, AnalysedPost
+
+_encoder = msgspec.json.Encoder()
+
+
+class SentimentData(msgspec.Struct, frozen=True, kw_only=True):
+    """Nested, for the dialect that reads `data.sentiment`."""
+
+    label: str
+    sentiment_label: str
+    confidence: float
+    emotion: str
+    model_name: str
+
+
+class PostData(msgspec.Struct, frozen=True, kw_only=True):
+    """Flat and nested at once: clients of either dialect find what they look for. `timestamp`: when it was analysed."""
+
+    post_id: str
+    content: str
+    source: str
+    author: str
+    created_at: datetime
+    sentiment_label: str
+    confidence_score: float
+    emotion: str
+    timestamp: datetime
+    sentiment: SentimentData
+
+
+def _encode(frame: Mapping[str, object]) -> str:
+    return _encoder.encode(frame).decode()
+
+
+PING = _encode({"type": "ping"})
+PONG = _encode({"type": "pong"})
+
+
+def connected() -> str:
+    return _encode({"type": "connected", "message": "Connected to sentiment stream", "timestamp": datetime.now(UTC)})
+
+
+def new_post(analysed: AnalysedPost) -> str:
+    post, analysis = analysed.post, analysed.analysis
+    data = PostData(
+        post_id=post.post_id,
+        content=post.content,
+        source=post.source,
+        author=post.author,
+        created_at=post.created_at,
+        sentiment_label=analysis.sentiment_label,
+        confidence_score=analysis.confidence,
+        emotion=analysis.emotion,
+        timestamp=analysed.analysed_at,
+        sentiment=SentimentData(
+            label=analysis.sentiment_label,
+            sentiment_label=analysis.sentiment_label,
+            confidence=analysis.confidence,
+            emotion=analysis.emotion,
+            model_name=analysis.model_name,
+        ),
+    )
+    return _encode({"type": "new_post", "data": data})
+
+
+def alert(message: AlertMessage) -> str:
+    """`data` is the row of sentiment_alerts; `change` says whether it was raised or resolved."""
+    return _encode({"type": "alert", "change": message.change, "data": message.alert})
+
+
+def metrics_update(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """`counts`: last_minute, last_hour and last_24_hours, each with positive, negative, neutral, total."""
+    return _encode({"type": "metrics_update", "data": counts, "timestamp": datetime.now(UTC)})

@@ -1,0 +1,116 @@
+"""`/ws/sentiment`: the live feed of one browser."""
+
+import asyncio
+from contextlib import suppress
+
+import msgspec
+from fastapi import APIRouter, WebSocket
+from starlette.datastructures import Headers
+from starlette.websockets import WebSocketDisconnect
+
+from services.api import frames
+from services.api.broadcast import TooManyClients
+from services.api.dependencies import StateDep
+from services.api.frame_queue import FrameQueue, QueueClosed
+from services.api.state import State
+from services.common.errors import Transient
+from services.common.logging import get_logger
+
+log = get_logger(__name__)
+router = APIRouter()
+
+IDLE_PING_S = 20.0
+# A browser that does not take one frame in so long is asked to come back later.
+SEND_TIMEOUT_S = 10.0
+GOING_AWAY = 1001
+TRY_AGAIN_LATER = 1013
+
+
+class SlowClient(Exception):
+    """The browser does not read."""
+
+
+class _Incoming(msgspec.Struct):
+    """What a client may say; everything but `ping` is ignored."""
+
+    type: str = ""
+
+
+def is_same_origin(headers: Headers) -> bool:
+    """Whether a page of this host connects, or something that is no browser: browsers let any page open a WebSocket."""
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    scheme, _, origin_host = origin.lower().partition("://")
+    default_port = {"http": ":80", "https": ":443"}.get(scheme)
+    # Browsers leave the default port out of Origin; a client's Host may have it.
+    host = headers.get("host", "").lower()
+    return default_port is not None and bool(host) and origin_host == host.removesuffix(default_port)
+
+
+@router.websocket("/ws/sentiment")
+async def live(websocket: WebSocket, state: StateDep) -> None:
+    if not is_same_origin(websocket.headers):
+        state.metrics.refused.labels("origin").inc()
+        await websocket.close()  # before it is accepted: 403
+        return
+    await websocket.accept()
+    try:
+        with state.broadcaster.join() as queue:
+            await _serve(websocket, queue, state)
+    except TooManyClients:
+        state.metrics.refused.labels("full").inc()
+        await websocket.close(TRY_AGAIN_LATER, "too many clients; try again later")
+
+
+async def _serve(websocket: WebSocket, queue: FrameQueue, state: State) -> None:
+    """Until either side ends it."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_write(websocket, queue, state))
+            tasks.create_task(_read(websocket, queue))
+            tasks.create_task(_first_counts(queue, state))
+    except* WebSocketDisconnect:
+        pass
+    except* SlowClient:
+        state.metrics.refused.labels("slow").inc()
+        log.info("slow_client_closed", client=websocket.client and websocket.client.host)
+        await websocket.close(TRY_AGAIN_LATER, "too slow; try again later")
+    except* QueueClosed:
+        await websocket.close(GOING_AWAY, "the server is going away")
+
+
+async def _write(websocket: WebSocket, queue: FrameQueue, state: State) -> None:
+    frame = frames.connected()
+    while True:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await websocket.send_text(frame)
+        except TimeoutError:
+            raise SlowClient from None
+        state.metrics.frames_sent.inc()
+        try:
+            async with asyncio.timeout(IDLE_PING_S):
+                frame = await queue.get()
+        except TimeoutError:
+            frame = frames.PING
+
+
+async def _read(websocket: WebSocket, queue: FrameQueue) -> None:
+    """Ends with the connection. The server bounds the size of a message; of many pings, one pong is the answer."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        try:
+            incoming = msgspec.json.decode(message.get("text") or message.get("bytes") or b"", type=_Incoming)
+        except ValueError:
+            continue
+        if incoming.type == "ping":
+            queue.put_latest("pong", frames.PONG)
+
+
+async def _first_counts(queue: FrameQueue, state: State) -> None:
+    # Without a database the next turn of the counts brings them; health shows why they are missing.
+    with suppress(Transient):
+        queue.put_latest("metrics_update", await state.counts.latest())

@@ -1,0 +1,64 @@
+"""What the API counts, in Prometheus' terms, in a registry of its own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from redis.asyncio import Redis
+
+from services.common.streams import dead_letter_stream, group_state, redis_errors
+
+LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class ApiMetrics:
+    """Every metric of one API."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        by_route = ["method", "route", "status"]
+        self.requests = Counter("undertone_http_requests", "Requests answered", by_route, registry=registry)
+        self.request_seconds = Histogram(
+            "undertone_http_request_duration_seconds",
+            "Time from request to the end of its answer",
+            ["method", "route"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.clients = Gauge("undertone_websocket_clients", "Browsers connected", registry=registry)
+        self.refused = Counter(
+            "undertone_websocket_refused", "Connections refused or ended by us", ["reason"], registry=registry
+        )
+        self.frames_sent = Counter("undertone_websocket_frames_sent", "Frames sent", registry=registry)
+        self.frames_dropped = Counter(
+            "undertone_websocket_frames_dropped", "Frames that a slow browser lost", registry=registry
+        )
+        self.bad_messages = Counter(
+            "undertone_channel_bad_messages", "Messages on the results channel that were skipped", registry=registry
+        )
+        self.job_up = Gauge(
+            "undertone_job_up", "1: the background work or probe succeeded recently", ["job"], registry=registry
+        )
+        self.job_succeeded = Gauge(
+            "undertone_job_last_success_timestamp_seconds", "When it last succeeded", ["job"], registry=registry
+        )
+        self.job_failures = Counter("undertone_job_failures", "Runs that failed", ["job"], registry=registry)
+        self.stream_lag = Gauge("undertone_stream_lag", "Posts that no worker has read", registry=registry)
+        self.stream_pending = Gauge("undertone_stream_pending", "Posts read, not acknowledged", registry=registry)
+        self.stream_consumers = Gauge("undertone_stream_consumers", "Consumers known to the group", registry=registry)
+        self.dead_letters = Gauge("undertone_dead_letters", "Posts given up", registry=registry)
+
+    def text(self) -> bytes:
+        """The exposition in Prometheus' text format; the process's own metrics and those of libraries follow ours."""
+        return generate_latest(self.registry) + generate_latest()
+
+    async def observe_stream(self, redis: Redis, stream: str, group: str) -> None:
+        """Takes the stream's numbers; NaN, not the last ones, while Redis is away (Transient)."""
+        gauges = (self.stream_lag, self.stream_pending, self.stream_consumers, self.dead_letters)
+        try:
+            state = await group_state(redis, stream, group)
+            with redis_errors():
+                dead = int(await redis.xlen(dead_letter_stream(stream)))
+        except BaseException:
+            for gauge in gauges:
+                gauge.set(float("nan"))
+            raise
+        for gauge, value in zip(gauges, (state.lag, state.pending, state.consumers, dead), strict=True):
+            gauge.set(value)

@@ -1,0 +1,30 @@
+"""A pooled connection for one read, with errors in our own terms."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.common.database import database_errors
+from services.common.errors import Transient
+
+# A pool that is busy for so long sheds load (503) instead of piling up requests.
+ACQUIRE_TIMEOUT_S = 5.0
+
+# A post's current analysis is its newest one: after a change of models a post may have several.
+CURRENT_ANALYSES = """
+    social_media_posts p JOIN sentiment_analysis a ON a.post_id = p.post_id AND NOT EXISTS (
+        SELECT FROM sentiment_analysis newer WHERE newer.post_id = a.post_id AND newer.id > a.id)
+"""
+
+
+@asynccontextmanager
+async def connection(pool: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
+    """Transient if there is none in time, or if it breaks inside the block."""
+    try:
+        with database_errors():
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as held:
+                yield held
+    except asyncpg.UndefinedTableError as error:
+        raise Transient(f"PostgreSQL lacks a table, the migrations have not run yet: {error}") from error

@@ -1,0 +1,1 @@
+"""Thin routes: parameters in, one query or state, a response model out."""

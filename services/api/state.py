@@ -1,0 +1,150 @@
+"""What one API process holds: its connections, its background work, its caches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import asyncpg
+from redis.asyncio import Redis
+
+from services.api.alert_rule import Rule
+from services.api.alerts import AlertWatch
+from services.api.broadcast import Broadcaster
+from services.api.cache import TtlCache
+from services.api.counts import INTERVAL_S, LiveCounts
+from services.api.metrics import ApiMetrics
+from services.api.periodic import Periodic, Work
+from services.api.queries.totals import check_tables
+from services.api.schemas import Counts, Percentages, Stats
+from services.api.subscription import Subscription
+from services.common.database import open_pool
+from services.common.migrations.apply import migrate
+from services.common.retry import until_done
+from services.common.settings import Settings
+from services.common.streams import open_redis, redis_errors
+
+POOL_SIZE = 10
+PROBE_INTERVAL_S = 5.0
+PROBE_TIMEOUT_S = 3.0
+# The first inference after a start may take long on a busy CPU. Two intervals and this: 15 s, the oldest answer.
+INFERENCE_TIMEOUT_S = 5.0
+WORK_TIMEOUT_S = 15.0
+# The first start brings up the schema; asked before that, every job would complain of missing tables.
+MIGRATION_GRACE_S = 2.0
+
+
+class HealthProbe(Protocol):
+    """What the API asks of inference for its health."""
+
+    async def check(self) -> None:
+        """Returns after a real inference on every model; Transient if one did not succeed."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """A few seconds each; the keys are the parameters of the request, never the time."""
+
+    stats: TtlCache[Stats]
+    post_totals: TtlCache[int]
+    distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
+
+
+@dataclass(frozen=True)
+class Probes:
+    database: Periodic
+    redis: Periodic
+    triton: Periodic
+
+
+@dataclass(frozen=True)
+class State:
+    settings: Settings
+    pool: asyncpg.Pool
+    metrics: ApiMetrics
+    broadcaster: Broadcaster
+    subscription: Subscription
+    counts: LiveCounts
+    caches: Caches
+    probes: Probes
+    alerts: Periodic
+    other_work: tuple[Periodic, ...]
+
+    @property
+    def periodic(self) -> tuple[Periodic, ...]:
+        return (self.probes.database, self.probes.redis, self.probes.triton, self.alerts, *self.other_work)
+
+    def background(self, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+        """Everything that runs beside the web server, for a task group."""
+        migrated = asyncio.Event()
+        runs = [after(migrated, MIGRATION_GRACE_S, work.run()) for work in self.periodic]
+        migrating = migrate_when_possible(self.settings.database_dsn, stopping, migrated)
+        return [migrating, self.subscription.run(stopping), *runs]
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[State]:
+    """Opens also while everything is away: connections are made when they are first used."""
+    async with open_pool(settings.database_dsn, max_size=POOL_SIZE) as pool, open_redis(settings.redis_dsn) as redis:
+        yield build_state(settings, pool, redis, triton)
+
+
+def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: HealthProbe) -> State:
+    metrics = ApiMetrics()
+    broadcaster = Broadcaster(
+        metrics, queue_size=settings.websocket_queue_size, max_clients=settings.max_websocket_clients
+    )
+    subscription = Subscription(redis, broadcaster.publish, metrics)
+    counts = LiveCounts(pool, broadcaster)
+    rule = Rule(settings.alert_negative_ratio_threshold, settings.alert_window_minutes, settings.alert_min_posts)
+    watch = AlertWatch(pool, redis, rule)
+
+    async def ping_redis() -> None:
+        with redis_errors():
+            await redis.ping()
+        await subscription.check()
+
+    async def observe_stream() -> None:
+        await metrics.observe_stream(redis, settings.redis_stream_name, settings.redis_consumer_group)
+
+    def probe(name: str, work: Work, timeout_s: float = PROBE_TIMEOUT_S) -> Periodic:
+        return Periodic(name, work, metrics, interval_s=PROBE_INTERVAL_S, timeout_s=timeout_s)
+
+    return State(
+        settings=settings,
+        pool=pool,
+        metrics=metrics,
+        broadcaster=broadcaster,
+        subscription=subscription,
+        counts=counts,
+        caches=Caches(stats=TtlCache(5.0, 1), post_totals=TtlCache(5.0), distributions=TtlCache(2.0)),
+        probes=Probes(
+            database=probe("database", lambda: check_tables(pool)),
+            redis=probe("redis", ping_redis),
+            triton=probe("triton", triton.check, INFERENCE_TIMEOUT_S),
+        ),
+        alerts=Periodic(
+            "alerts", watch.run_once, metrics, interval_s=settings.alert_interval_s, timeout_s=WORK_TIMEOUT_S
+        ),
+        other_work=(
+            Periodic("live_counts", counts.publish, metrics, interval_s=INTERVAL_S, timeout_s=WORK_TIMEOUT_S),
+            probe("stream", observe_stream),
+        ),
+    )
+
+
+async def migrate_when_possible(dsn: str, stopping: asyncio.Event, migrated: asyncio.Event) -> None:
+    """Brings the schema up to date as soon as the database is there; ConfigurationError if it refuses us."""
+    if await until_done("migrations", lambda: migrate(dsn), stopping):
+        migrated.set()
+
+
+async def after(event: asyncio.Event, grace_s: float, work: Coroutine[Any, Any, None]) -> None:
+    """Runs `work` once the event is set, or `grace_s` seconds later all the same."""
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), grace_s)
+        await work
+    finally:
+        work.close()

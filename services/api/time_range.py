@@ -1,0 +1,47 @@
+"""Which buckets an aggregate has."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.api.errors import InvalidParameter
+from services.api.schemas import Period
+
+WIDTH: dict[Period, timedelta] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+DEFAULT_SPAN: dict[Period, timedelta] = {
+    "minute": timedelta(hours=1),
+    "hour": timedelta(hours=24),
+    "day": timedelta(days=30),
+}
+# More than a chart can show; an answer of about half a megabyte.
+MAX_BUCKETS = 2_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """From `start`, where a bucket begins, to before `end`."""
+
+    start: datetime
+    end: datetime
+    width: timedelta
+
+
+def time_range(period: Period, start: datetime | None, end: datetime | None, now: datetime) -> TimeRange:
+    """The range asked for, its start rounded down to a whole bucket (UTC); InvalidParameter if it is not usable."""
+    width = WIDTH[period]
+    end = end or now
+    start = start or end - DEFAULT_SPAN[period]
+    if start >= end:
+        raise InvalidParameter("start_date: must be before end_date")
+    start -= (start - EPOCH) % width
+    buckets = -(-(end - start) // width)
+    if buckets > MAX_BUCKETS:
+        raise InvalidParameter(
+            f"start_date: {buckets:,} buckets of one {period} are more than {MAX_BUCKETS:,};"
+            " ask for a shorter range or a longer period"
+        )
+    return TimeRange(start, end, width)

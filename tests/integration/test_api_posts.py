@@ -1,0 +1,180 @@
+"""`/api/posts` on a real database: every filter, and pages that neither repeat nor miss a post."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from asyncpg.pool import PoolConnectionProxy
+
+from services.common.settings import Settings
+from tests.integration.test_api_server import Api, running_api
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LABELS = ("positive", "negative", "neutral")
+EMOTIONS = ("joy", "anger", None)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[Api]:
+    async with running_api(settings) as running:
+        yield running
+
+
+async def store(database: asyncpg.Connection | PoolConnectionProxy, post_id: str, **values: Any) -> None:
+    """A post and its analysis; `label=None` leaves the analysis out."""
+    row = {
+        "source": "test",
+        "content": "text",
+        "created_at": START,
+        "ingested_at": datetime.now(UTC),
+        "label": "positive",
+        "confidence": 0.87,
+        "emotion": "joy",
+        "model": "model",
+    } | values
+    await database.execute(
+        """INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at)
+           VALUES ($1, $2, $3, 'me', $4, $5) ON CONFLICT DO NOTHING""",
+        post_id,
+        row["source"],
+        row["content"],
+        row["created_at"],
+        row["ingested_at"],
+    )
+    if row["label"]:
+        await database.execute(
+            """INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion)
+               VALUES ($1, $2, $3, $4, $5)""",
+            post_id,
+            row["model"],
+            row["label"],
+            row["confidence"],
+            row["emotion"],
+        )
+
+
+async def store_many(database: asyncpg.Connection, count: int) -> None:
+    for i in range(count):
+        await store(
+            database,
+            f"p{i}",
+            source=f"source{i % 2}",
+            content=f"number {i}",
+            created_at=START + timedelta(hours=i),
+            label=LABELS[i % 3],
+            emotion=EMOTIONS[i % 3],
+        )
+
+
+async def ids(api: Api, **params: str | int) -> list[str]:
+    page = await api.get("/api/posts", **params)
+    assert page["total"] == len(page["posts"])
+    return [post["post_id"] for post in page["posts"]]
+
+
+async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> None:
+    await store(database, "p")
+    page = await api.get("/api/posts", source="test")
+    assert page["posts"] == [
+        {
+            "post_id": "p",
+            "source": "test",
+            "content": "text",
+            "author": "me",
+            "created_at": "2026-01-01T00:00:00Z",
+            "sentiment": {"label": "positive", "confidence": 0.87, "emotion": "joy", "model_name": "model"},
+        }
+    ]
+    assert page["filters"]["source"] == "test"
+    assert (page["total"], page["limit"], page["offset"], page["next_cursor"]) == (1, 50, 0, None)
+
+
+async def test_every_filter_and_their_sum(api: Api, database: asyncpg.Connection) -> None:
+    await store_many(database, 6)
+    assert await ids(api) == ["p5", "p4", "p3", "p2", "p1", "p0"]
+    assert await ids(api, source="source1") == ["p5", "p3", "p1"]
+    assert await ids(api, sentiment="negative") == ["p4", "p1"]
+    assert await ids(api, emotion="ANGER") == ["p4", "p1"]
+    assert await ids(api, search="UMBER 3") == ["p3"]
+    assert await ids(api, start_date="2026-01-01T04:00:00") == ["p5", "p4"]
+    assert await ids(api, end_date="2026-01-01T03:00:00+02:00") == ["p0"]
+    assert await ids(api, sentiment="negative", source="source1", search="number") == ["p1"]
+    assert await ids(api, source="nobody") == []
+
+
+async def test_wildcards_in_a_search_stand_for_themselves(api: Api, database: asyncpg.Connection) -> None:
+    contents = ["100% sure", "100 sure", "snake_case", "snakeXcase", r"back\slash", "back/slash", "it's; --"]
+    for number, content in enumerate(contents):
+        await store(database, f"p{number}", content=content)
+    for search, found in (("100%", ["p0"]), ("e_c", ["p2"]), ("k\\s", ["p4"]), ("%", ["p0"]), ("'s; --", ["p6"])):
+        assert await ids(api, search=search) == found
+
+
+async def test_pages_by_cursor_neither_repeat_nor_miss_while_posts_arrive(
+    api: Api, database: asyncpg.Connection
+) -> None:
+    await store_many(database, 7)
+    seen: list[str] = []
+    params: dict[str, str | int] = {"limit": 3}
+    while True:
+        page = await api.get("/api/posts", **params)
+        seen += [post["post_id"] for post in page["posts"]]
+        await store(database, f"new{len(seen)}")
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert seen == [f"p{i}" for i in reversed(range(7))]
+
+
+async def test_a_page_by_offset(api: Api, database: asyncpg.Connection) -> None:
+    await store_many(database, 5)
+    page = await api.get("/api/posts", limit=2, offset=3)
+    assert [post["post_id"] for post in page["posts"]] == ["p1", "p0"]
+    assert page["total"] == 5
+
+
+async def test_of_several_analyses_the_newest_counts(api: Api, database: asyncpg.Connection) -> None:
+    await store(database, "p", label="positive", model="old")
+    await store(database, "p", label="negative", model="new")
+    assert await ids(api, sentiment="positive") == []
+    page = await api.get("/api/posts", sentiment="negative")
+    assert page["posts"][0]["sentiment"]["model_name"] == "new"
+    assert (await api.get("/api/sentiment/distribution"))["total"] == 1
+
+
+async def test_a_post_without_analysis_is_shown_as_such(api: Api, database: asyncpg.Connection) -> None:
+    await store(database, "p", label=None)
+    assert (await api.get("/api/posts"))["posts"][0]["sentiment"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"offset": -1}, "offset"),
+        ({"offset": 10**30}, "offset"),
+        ({"cursor": "not ours"}, "cursor"),
+        ({"sentiment": "happy"}, "sentiment"),
+        ({"search": "x" * 201}, "search"),
+        ({"search": "a\x00b"}, "search"),
+        ({"source": "\x00"}, "source"),
+        ({"emotion": "\x00"}, "emotion"),
+        ({"start_date": "soon"}, "start_date"),
+        ({"start_date": "0001-01-01T00:00:00+14:00"}, "start_date"),
+        ({"end_date": "9999-12-31T23:59:59-14:00"}, "end_date"),
+    ],
+)
+async def test_what_is_not_usable_is_refused_with_a_sentence(api: Api, params: dict[str, str], reason: str) -> None:
+    answer = await api.http.get("/api/posts", params=params)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{reason}: ")

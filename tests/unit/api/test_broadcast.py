@@ -1,0 +1,112 @@
+"""One message reaches every browser; none waits for another."""
+
+import asyncio
+import json
+
+import pytest
+
+from services.api import frames
+from services.api.broadcast import Broadcaster, TooManyClients
+from services.api.frame_queue import QueueClosed
+from services.api.metrics import ApiMetrics
+from services.common.messages import AlertMessage, ResultsMessage
+from tests.unit.api.analysed import analysed_posts
+
+
+def make(queue_size: int = 4, max_clients: int = 10) -> tuple[Broadcaster, ApiMetrics]:
+    metrics = ApiMetrics()
+    return Broadcaster(metrics, queue_size=queue_size, max_clients=max_clients), metrics
+
+
+def sample(metrics: ApiMetrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(f"undertone_websocket_{name}")
+
+
+async def test_every_browser_gets_the_same_frame_encoded_once() -> None:
+    broadcaster, _ = make()
+    with broadcaster.join() as first, broadcaster.join() as second:
+        broadcaster.publish(ResultsMessage(posts=analysed_posts(1)))
+        assert await first.get() is await second.get()
+
+
+async def test_a_browser_that_does_not_read_loses_its_own_oldest_posts_only() -> None:
+    broadcaster, metrics = make(queue_size=4)
+    posts = analysed_posts(10)
+    with broadcaster.join() as slow, broadcaster.join() as fast:
+        seen = []
+        for post in posts:
+            broadcaster.publish(ResultsMessage(posts=(post,)))
+            seen.append(json.loads(await fast.get())["data"]["post_id"])
+        assert seen == [post.post.post_id for post in posts]
+        assert json.loads(await slow.get())["data"]["post_id"] == posts[6].post.post_id
+    assert sample(metrics, "frames_dropped_total") == 6
+
+
+async def test_a_batch_longer_than_a_queue_keeps_its_end_and_counts_the_rest() -> None:
+    broadcaster, metrics = make(queue_size=4)
+    posts = analysed_posts(10)
+    with broadcaster.join() as queue:
+        broadcaster.publish(ResultsMessage(posts=posts))
+        assert json.loads(await queue.get())["data"]["post_id"] == posts[6].post.post_id
+    assert sample(metrics, "frames_dropped_total") == 6
+
+
+async def test_an_alert_overtakes_posts() -> None:
+    broadcaster, _ = make()
+    with broadcaster.join() as queue:
+        broadcaster.publish(ResultsMessage(posts=analysed_posts(9)))
+        broadcaster.publish(AlertMessage(change="raised", alert={"id": 7}))
+        assert json.loads(await queue.get()) == {"type": "alert", "change": "raised", "data": {"id": 7}}
+
+
+async def test_places_are_limited_and_come_free_again() -> None:
+    broadcaster, metrics = make(max_clients=1)
+    with broadcaster.join():
+        assert sample(metrics, "clients") == 1
+        with pytest.raises(TooManyClients), broadcaster.join():
+            pass
+    assert sample(metrics, "clients") == 0
+    with broadcaster.join():
+        pass
+
+
+async def test_closing_ends_every_browser_waits_for_them_and_admits_nobody() -> None:
+    broadcaster, _ = make()
+
+    async def browse() -> None:
+        with broadcaster.join() as queue:
+            await queue.get()
+
+    browsers = [asyncio.create_task(browse()) for _ in range(3)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        await broadcaster.close()
+    for browser in browsers:
+        with pytest.raises(QueueClosed):
+            await browser
+    with pytest.raises(TooManyClients), broadcaster.join():
+        pass
+
+
+def test_a_post_speaks_every_dialect_of_the_contract() -> None:
+    (analysed,) = analysed_posts(1)
+    frame = json.loads(frames.new_post(analysed))
+    assert frame["type"] == "new_post"
+    assert frame["data"] == {
+        "post_id": "p0",
+        "content": "text 0 😀",
+        "source": "test",
+        "author": "me",
+        "created_at": "2026-01-01T00:00:00Z",
+        "sentiment_label": "negative",
+        "confidence_score": 0.75,
+        "emotion": "anger",
+        "timestamp": "2026-01-01T00:00:01Z",
+        "sentiment": {
+            "label": "negative",
+            "sentiment_label": "negative",
+            "confidence": 0.75,
+            "emotion": "anger",
+            "model_name": "model",
+        },
+    }

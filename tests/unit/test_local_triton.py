@@ -1,0 +1,230 @@
+"""Thread counts, the choice of an environment, and the sentences for what is missing. No server, no socket of ours."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from services.common.errors import ConfigurationError
+from services.local import triton_env, triton_machine, triton_staging
+from services.local.cores import physical_cores
+from services.local.triton_probe import tiny_inputs
+
+CONFIG = """
+max_batch_size: 8
+input { name: "ids" data_type: TYPE_INT64 dims: [ -1 ] }
+input { name: "text" data_type: TYPE_STRING dims: [ -1, 2 ] }
+instance_group { kind: KIND_CPU count: 1 }
+parameters { key: "intra_op_thread_count" value { string_value: "7" } }
+parameters { key: "sequence_lengths" value { string_value: "32,16,64" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("cores", "instances", "threads"), [(2, 2, 1), (2, 1, 2), (16, 2, 8), (7, 2, 3), (1, 2, 1), (4, 0, 4)]
+)
+def test_threads_of_all_instances_fit_the_cores(cores: int, instances: int, threads: int) -> None:
+    assert triton_staging.threads_per_instance(cores, instances) == threads
+
+
+def test_hyper_threads_and_quotas_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3, 9})
+    for cpu, siblings in enumerate(["0,2", "1,3", "0,2", "1,3"]):
+        topology = tmp_path / f"cpu{cpu}" / "topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(siblings)
+    quota = tmp_path / "cpu.max"
+    assert physical_cores(tmp_path, quota) == 3
+    for text, cores in [("max 100000", 3), ("250000 100000", 2), ("50000 100000", 1)]:
+        quota.write_text(text)
+        assert physical_cores(tmp_path, quota) == cores
+
+
+def staged(tmp_path: Path, texts: dict[str, str], threads: int | None = None) -> triton_staging.Staged:
+    """The result of staging these files below a model repository."""
+    stub = tmp_path / "stub"
+    stub.touch()
+    (tmp_path / "wheel" / "backends" / "python").mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        path = tmp_path / "repository" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return triton_staging.stage(
+        tmp_path / "wheel", stub, tmp_path / "repository", tmp_path / "work", config_name="cpu", threads=threads
+    )
+
+
+def test_staging_leaves_the_repository_alone_and_sets_threads(tmp_path: Path) -> None:
+    """The named configuration is taken before the default one; files are linked; a second staging starts afresh."""
+    texts = {
+        "a/config.pbtxt": CONFIG,
+        "b/config.pbtxt": "broken {",
+        "b/configs/cpu.pbtxt": CONFIG,
+        "a/1/model.onnx": "x",
+    }
+    for _ in range(2):
+        result = staged(tmp_path, texts, threads=5)
+    assert len(result.configs) == 2
+    local = result.models / "b" / "configs" / "local.pbtxt"
+    parsed = text_format.Parse(local.read_text(), ModelConfig())
+    assert parsed.parameters["intra_op_thread_count"].string_value == "5"
+    assert local.read_text().startswith("# From b/cpu.pbtxt")
+    assert (result.models / "a" / "1" / "model.onnx").read_text() == "x"
+    assert (tmp_path / "repository" / "a" / "config.pbtxt").read_text() == CONFIG
+    assert not (tmp_path / "repository" / "a" / "configs").exists()
+    assert (result.backends / "onnxruntime" / "model.py").is_file()
+    assert (result.backends / "python" / "stub").is_file()
+
+
+def test_two_instances_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts of all models add up; without an instance group Triton starts two."""
+    monkeypatch.setattr(triton_staging, "physical_cores", lambda: 10)
+    default = CONFIG.replace("instance_group { kind: KIND_CPU count: 1 }", "")
+    result = staged(tmp_path, {"a/config.pbtxt": CONFIG.replace("count: 1", "count: 3"), "b/config.pbtxt": default})
+    assert [config.parameters["intra_op_thread_count"].string_value for config in result.configs] == ["2", "2"]
+
+
+def test_a_wrong_thread_count_is_left_for_the_backend_to_refuse(tmp_path: Path) -> None:
+    result = staged(tmp_path, {"a/config.pbtxt": CONFIG.replace('"7"', '"two"')})
+    assert result.configs[0].parameters["intra_op_thread_count"].string_value == "two"
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"), [({"a/1/model.onnx": ""}, "has no model"), ({"a/config.pbtxt": "x {"}, "is not")]
+)
+def test_an_unusable_repository_is_named(tmp_path: Path, texts: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        staged(tmp_path, texts)
+
+
+def test_the_probe_sends_the_shortest_row() -> None:
+    ids, text = tiny_inputs(text_format.Parse(CONFIG, ModelConfig()))
+    assert (ids.name(), ids.datatype(), list(ids.shape())) == ("ids", "INT64", [1, 16])
+    assert (text.name(), text.datatype(), list(text.shape())) == ("text", "BYTES", [1, 16, 2])
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ("Darwin", "arm64", ("", "")),
+        ("Linux", "aarch64", ("glibc", "2.39")),
+        ("Linux", "x86_64", ("glibc", "2.31")),
+        ("Linux", "x86_64", ("", "")),
+    ],
+)
+def test_other_platforms_are_told_what_to_do(found: tuple[str, str, tuple[str, str]]) -> None:
+    with pytest.raises(ConfigurationError, match=r"unsupported platform .* set TRITON_URL to a Triton server"):
+        triton_env.check_platform(*found)
+
+
+def test_this_platform_may_be_newer() -> None:
+    triton_env.check_platform("Linux", "x86_64", ("glibc", "2.100"))
+
+
+def fake_python(folder: Path, name: str, script: str) -> str:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_running_python_is_taken_if_it_fits() -> None:
+    assert triton_env.choose_python("me", "3.12", ["other"]) == ("me", "3.12")
+
+
+def test_else_the_first_that_really_runs(tmp_path: Path) -> None:
+    shim = fake_python(tmp_path, "python3.12", "echo 'command not found' >&2; exit 127")
+    other = fake_python(tmp_path, "python3", "echo 3.13")
+    good = fake_python(tmp_path, "python3.11", "echo 3.11")
+    found = [shim, str(tmp_path / "absent"), other, good]
+    assert triton_env.choose_python("me", "3.14", found) == (good, "3.11")
+
+
+def test_without_a_fitting_python_one_sentence_helps() -> None:
+    with pytest.raises(ConfigurationError, match=r"needs Python 3.12 or 3.11 \(this is 3.14 .* install one"):
+        triton_env.choose_python("me", "3.14", [])
+
+
+def test_pythons_are_looked_for_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    older, newer = (fake_python(tmp_path, f"python{version}", "") for version in ("3.11", "3.12"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'absent'}:{tmp_path}")
+    assert triton_env.pythons_on_path() == [newer, older]
+
+
+def test_an_environment_counts_only_when_finished_from_this_lock(tmp_path: Path) -> None:
+    lock, env = tmp_path / "lock.txt", tmp_path / "env"
+    lock.write_text("numpy==1.26.4")
+    (env / "bin").mkdir(parents=True)
+    assert not triton_env.is_complete(env, lock), "half-made"
+    (env / triton_env.STAMP).write_text(triton_env.stamp_of(lock, "3.11"))
+    assert not triton_env.is_complete(env, lock), "its Python is gone"
+    (env / "bin" / "python").symlink_to(sys.executable)
+    assert triton_env.is_complete(env, lock)
+    lock.write_text("numpy==1.26.3")
+    assert not triton_env.is_complete(env, lock), "of another lock"
+
+
+def test_a_half_made_environment_is_made_anew(tmp_path: Path) -> None:
+    """From an empty lock, so that nothing is downloaded; the second call does nothing."""
+    lock, env, lines = tmp_path / "lock.txt", tmp_path / "env", list[str]()
+    lock.write_text("# nothing\n")
+    (env / "lib").mkdir(parents=True)
+    (env / "leftover").touch()
+    triton_env.ensure_env(env, lock=lock, report=lines.append)
+    assert not (env / "leftover").exists()
+    assert [line.split()[0] for line in lines] == ["removing", "installing", "Triton"]
+    triton_env.ensure_env(env, lock=lock, report=lines.append)
+    assert len(lines) == 3
+
+
+def test_a_failed_installation_says_why_and_is_not_complete(tmp_path: Path) -> None:
+    lock, env = tmp_path / "lock.txt", tmp_path / "env"
+    lock.write_text("./no-such-file-1.0.whl\n")
+    with pytest.raises(ConfigurationError, match=r"could not install Triton(.|\n)*no-such-file"):
+        triton_env.ensure_env(env, lock=lock, report=lambda _: None)
+    assert not triton_env.is_complete(env, lock)
+
+
+def test_a_taken_port_names_its_setting() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port} .* set LOCAL_TRITON_GRPC_PORT to a free port"):
+            triton_machine.check_port_free(port, "LOCAL_TRITON_GRPC_PORT")
+    triton_machine.check_port_free(port, "LOCAL_TRITON_GRPC_PORT")
+
+
+def test_small_shared_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="0 MB free, Triton needs 256: enlarge it"):
+        triton_machine.check_shared_memory(tmp_path / "absent")
+    monkeypatch.setattr(triton_machine, "MIN_SHARED_MEMORY_MB", 1)
+    triton_machine.check_shared_memory(tmp_path)
+
+
+def test_shared_memory_of_dead_servers_is_removed(tmp_path: Path) -> None:
+    """Of a former server of this folder, and of processes that are gone; others' stays."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder, other = Path("/x/here"), Path("/x/other")
+    former = triton_machine.region_prefix(folder)
+    alive = triton_machine.region_prefix(other)
+    gone = alive.replace(str(os.getpid()), str(dead.pid))
+    for name in (f"{former}uuid", f"{gone}uuid", f"{alive}uuid", "undertone_odd", "psm_1"):
+        (tmp_path / name).touch()
+    triton_machine.remove_stale_regions(folder, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{alive}uuid", "undertone_odd", "psm_1"}
+
+
+def test_a_python_without_its_library_says_which_package_helps(tmp_path: Path) -> None:
+    python = fake_python(tmp_path, "python", f"printf '3.99\\n{tmp_path}\\n{tmp_path}\\n'")
+    with pytest.raises(ConfigurationError, match=r"libpython3\.99\.so\.1\.0.* apt-get install libpython3\.99"):
+        triton_machine.python_library(Path(python))
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libpython3.99.so.1.0").touch()
+    assert triton_machine.python_library(Path(python)) == ("3.99", tmp_path / "lib")
