@@ -1,0 +1,63 @@
+"""Readiness of our own services: what they answer over HTTP on this machine."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+
+from services.local.child import Check
+
+HTTP_TIMEOUT_S = 3.0
+MAX_BODY_BYTES = 1_000_000
+
+# Loopback addresses never go through a proxy.
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def get(url: str) -> tuple[int, bytes]:
+    """Status and body. OSError when nothing answers in time."""
+    try:
+        with _http.open(url, timeout=HTTP_TIMEOUT_S) as answer:
+            return answer.status, answer.read(MAX_BODY_BYTES)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(MAX_BODY_BYTES)
+
+
+def answers_metrics(port: int) -> Check:
+    async def check() -> bool:
+        status, _ = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        return status == 200
+
+    return _quietly(check)
+
+
+def answers_health(host: str, port: int) -> Check:
+    """Any health report counts, a bad one too: the API runs, and says itself which of its servers is away."""
+
+    async def check() -> bool:
+        _, body = await asyncio.to_thread(get, f"http://{host}:{port}/api/health")
+        report = json.loads(body)
+        return isinstance(report, dict) and "status" in report
+
+    return _quietly(check)
+
+
+def stays_alive(seconds: float) -> Check:
+    """For a child without an address: the supervisor gives the check up when the child ends before it."""
+
+    async def check() -> bool:
+        await asyncio.sleep(seconds)
+        return True
+
+    return check
+
+
+def _quietly(check: Check) -> Check:
+    async def quiet() -> bool:
+        try:
+            return await check()
+        except (OSError, ValueError):  # ValueError: no JSON
+            return False
+
+    return quiet

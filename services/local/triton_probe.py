@@ -1,0 +1,83 @@
+"""Whether the server is ours and every model answers: a real inference, because "ready" stays true without the stub."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from tritonclient.grpc import InferInput
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
+from tritonclient.utils import InferenceServerException, triton_to_np_dtype
+
+TIMEOUT_S = 4.0
+INFERENCE_TIMEOUT_S = 2.5
+# A loaded server answers the probe late or, its queue full, not at all. It is alive as long as it finishes batches; the
+# largest one (64 rows of 512 tokens) takes a slow core about 20 s.
+STALL_S = 60.0
+_BUSY = {"StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE"}
+
+
+class Probe:
+    """`await probe()`: True when the server with that id answers for each model, within `TIMEOUT_S`; never raises."""
+
+    def __init__(self, url: str, server_id: str, configs: Sequence[ModelConfig]) -> None:
+        self.url = url
+        self.server_id = server_id
+        self.configs = configs
+        self._models = [_Model(config) for config in configs]
+
+    async def __call__(self) -> bool:
+        try:
+            async with asyncio.timeout(TIMEOUT_S), InferenceServerClient(self.url) as client:
+                metadata = await client.get_server_metadata()
+                if metadata.name != self.server_id:
+                    return False
+                return all(await asyncio.gather(*(model.answers(client) for model in self._models)))
+        except Exception:
+            # Whatever went wrong (refused, timed out, a stranger's protocol), the answer is the same.
+            return False
+
+
+class _Model:
+    """One model: a tiny valid input, and when it was last seen at work."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self._name = config.name
+        self._inputs = tiny_inputs(config)
+        self._successes = 0
+        self._worked_at: float | None = None
+
+    async def answers(self, client: InferenceServerClient) -> bool:
+        try:
+            await client.infer(self._name, self._inputs, client_timeout=INFERENCE_TIMEOUT_S)
+        except InferenceServerException as error:
+            return error.status() in _BUSY and await self._works(client)
+        self._worked_at = time.monotonic()
+        return True
+
+    async def _works(self, client: InferenceServerClient) -> bool:
+        """Whether it answered anyone within `STALL_S`; False before its first answer to a probe."""
+        statistics = await client.get_inference_statistics(self._name)
+        successes = sum(model.inference_stats.success.count for model in statistics.model_stats)
+        now = time.monotonic()
+        if self._worked_at is None:
+            return False
+        if successes != self._successes:
+            self._successes, self._worked_at = successes, now
+        return now - self._worked_at < STALL_S
+
+
+def tiny_inputs(config: ModelConfig) -> list[InferInput]:
+    """One row of ones of the shortest length that the model is served at."""
+    lengths = config.parameters["sequence_lengths"].string_value if "sequence_lengths" in config.parameters else "1"
+    shortest = min(int(length) for length in lengths.split(","))
+    inputs = []
+    for entry in config.input:
+        shape = [shortest if dim < 0 else dim for dim in entry.dims]
+        if config.max_batch_size:
+            shape.insert(0, 1)
+        datatype = DataType.Name(entry.data_type).removeprefix("TYPE_").replace("STRING", "BYTES")
+        inputs.append(InferInput(entry.name, shape, datatype))
+        inputs[-1].set_data_from_numpy(np.ones(shape, dtype=triton_to_np_dtype(datatype)))
+    return inputs
