@@ -1,0 +1,89 @@
+"""A Triton backend named `onnxruntime`, on Triton's Python backend.
+
+It serves the config.pbtxt that NVIDIA's native ONNX Runtime backend serves, with ONNX Runtime from a wheel. Triton
+puts this folder on the module path of each instance's process and imports `model`: hence the flat module names, and
+no package around them.
+"""
+
+# The Python backend puts this folder on the module path; a type checker may not know it.
+# mypy: disable-error-code="import-not-found,import-untyped"
+
+import os
+
+# Before ONNX Runtime is loaded: it would create a device id and report its start, which its API cannot take back.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+import ort_batches
+import ort_contract
+import ort_file
+import ort_options
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    """One instance of a model: one process, one session."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Loads the model; TritonModelException (the model is refused) says what does not fit."""
+        config = json.loads(args["model_config"])
+        try:
+            self._load(config, args)
+        except (ort_file.ModelFileError, ort_options.OptionError, ort_contract.ContractError) as error:
+            raise pb_utils.TritonModelException(f"unable to load model '{config['name']}', {error}") from None
+
+    def _load(self, config: Mapping[str, Any], args: Mapping[str, str]) -> None:
+        repository, version = Path(args["model_repository"]), args["model_version"]
+        path = ort_file.find_model_file(repository, version, config.get("default_model_filename", ""))
+        ort_file.check_format(path)
+        options = ort_options.session_options(config)
+        kind, device = args["model_instance_kind"], args["model_instance_device_id"]
+        providers = ort_options.providers(config, kind, device, ort.get_available_providers())
+        self._session = ort.InferenceSession(path, options, providers=providers)
+        self._contract = ort_contract.check(config, self._session)
+        self._run_options = ort_options.run_options(config)
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """One response a request, in order. A request that cannot be decoded or run fails alone."""
+        responses: list[Any] = [None] * len(requests)
+        decoded: dict[int, ort_batches.Arrays] = {}
+        for index, request in enumerate(requests):
+            if request.is_cancelled():
+                responses[index] = _failed("the request was cancelled", pb_utils.TritonError.CANCELLED)
+                continue
+            try:
+                decoded[index] = self._decode(request)
+            except ort_batches.InputError as error:
+                responses[index] = _failed(str(error), pb_utils.TritonError.INVALID_ARG)
+        outcomes = ort_batches.run_all(list(decoded.values()), self._contract, self._run)
+        for index, outcome in zip(decoded, outcomes, strict=True):
+            responses[index] = _answer(requests[index], outcome)
+        return responses
+
+    def _decode(self, request: Any) -> ort_batches.Arrays:
+        tensors = self._contract.inputs
+        return {
+            tensor.name(): ort_batches.decode(tensors[tensor.name()], tensor.as_numpy()) for tensor in request.inputs()
+        }
+
+    def _run(self, feeds: ort_batches.Arrays) -> Sequence[ort_batches.Array]:
+        outputs: Sequence[ort_batches.Array] = self._session.run(
+            list(self._contract.outputs), dict(feeds), self._run_options
+        )
+        return outputs
+
+
+def _answer(request: Any, outcome: ort_batches.Outcome) -> Any:
+    if isinstance(outcome, Exception):
+        return _failed(f"onnx runtime error: {outcome}", pb_utils.TritonError.INTERNAL)
+    names = request.requested_output_names()
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, outcome[name]) for name in names])
+
+
+def _failed(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))

@@ -1,0 +1,54 @@
+"""Trimming and counting never touch what is not done."""
+
+import asyncio
+import random
+
+from services.common.streams import ensure_group, group_state, open_redis, trim_processed
+from tests.redis_reads import entry_ids, read_group
+
+GROUP = "workers"
+
+
+async def test_a_group_sees_what_was_added_before_it_existed(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        await redis.xadd(stream_name, {"a": 1})
+        await asyncio.gather(*(ensure_group(redis, stream_name, GROUP) for _ in range(4)))
+        state = await group_state(redis, stream_name, GROUP)
+        assert (state.lag, state.pending) == (1, 0)
+
+
+async def test_a_stream_that_does_not_exist_has_no_lag(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        assert (await group_state(redis, stream_name, GROUP)).lag == 0
+
+
+async def test_trimming_keeps_every_unread_and_pending_entry_of_every_group(redis_url: str, stream_name: str) -> None:
+    chance = random.Random(7)
+    async with open_redis(redis_url) as redis:
+        groups = ("one", "two")
+        for group in groups:
+            await ensure_group(redis, stream_name, group)
+        open_ids: dict[str, set[bytes]] = {group: set() for group in groups}
+        for _ in range(300):
+            action = chance.random()
+            group = chance.choice(groups)
+            if action < 0.5:
+                await redis.xadd(stream_name, {"a": 1})
+            elif action < 0.75:
+                open_ids[group] |= set(await read_group(redis, stream_name, group, "c", chance.randint(1, 9)))
+            elif open_ids[group]:
+                done = chance.sample(sorted(open_ids[group]), k=chance.randint(1, len(open_ids[group])))
+                await redis.xack(stream_name, group, *done)
+                open_ids[group] -= set(done)
+            await trim_processed(redis, stream_name)
+            left = set(await entry_ids(redis, stream_name))
+            for group in groups:
+                assert open_ids[group] <= left
+                assert (await group_state(redis, stream_name, group)).pending == len(open_ids[group])
+        for group in groups:
+            await read_group(redis, stream_name, group, "c", 1000)
+            pending = await redis.xpending_range(stream_name, group, "-", "+", 1000)
+            if pending:
+                await redis.xack(stream_name, group, *(entry["message_id"] for entry in pending))
+        await trim_processed(redis, stream_name)
+        assert await redis.xlen(stream_name) == 0

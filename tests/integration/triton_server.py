@@ -1,0 +1,114 @@
+"""Triton servers for tests: real ones, on free loopback ports, ended with everything they started."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from services.local.child import Child
+from services.local.triton import triton_child
+from services.local.triton_env import ensure_env
+from services.local.triton_machine import remove_stale_regions
+from services.local.triton_probe import Probe
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Running(NamedTuple):
+    grpc_port: int
+    metrics_port: int
+    pid: int
+
+
+def environment() -> Path:
+    """Triton's environment, the one of `make run`; installed first where it is missing."""
+    return ensure_env(PROJECT / os.environ.get("LOCAL_DIR", ".local") / "triton" / "env")
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def child_of(work_dir: Path, model_repository: Path, ports: Sequence[int], flags: Sequence[str] = ()) -> Child:
+    child = triton_child(
+        env_dir=environment(),
+        model_repository=model_repository,
+        work_dir=work_dir,
+        grpc_port=ports[0],
+        metrics_port=ports[1],
+        threads=1,
+    )
+    return replace(child, command=[*child.command, *flags])
+
+
+@contextlib.contextmanager
+def running_triton(
+    work_dir: Path, model_repository: Path, flags: Sequence[str] = (), answering: Sequence[str] | None = None
+) -> Iterator[Running]:
+    """A server that answers for these models, by default for all. For code outside an event loop, as fixtures are."""
+    ports = free_ports(2)
+    child = child_of(work_dir, model_repository, ports, flags)
+    if answering is not None:
+        probe = child.ready
+        assert isinstance(probe, Probe)
+        configs = [config for config in probe.configs if config.name in answering]
+        child = replace(child, ready=Probe(probe.url, probe.server_id, configs))
+    with started(child) as process:
+        yield Running(ports[0], ports[1], process.pid)
+
+
+@contextlib.contextmanager
+def started(child: Child, *, until_ready: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """The child in a session of its own, stopped as the supervisor stops it. Its log is beside its work folder."""
+    log = child.cwd / "triton.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            child.command,
+            env=dict(child.environment),
+            cwd=child.cwd,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        if until_ready:
+            wait_ready(child, process, log)
+        yield process
+    finally:
+        stop(process, child.stop_timeout_s)
+        # A server that was killed or crashed leaves its shared memory.
+        remove_stale_regions(child.cwd)
+
+
+def wait_ready(child: Child, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not asyncio.run(_ready(child)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"Triton did not get ready:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+async def _ready(child: Child) -> bool:
+    return await child.ready()
+
+
+def stop(process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """One SIGTERM, then SIGKILL to the group."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
