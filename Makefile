@@ -27,6 +27,10 @@ test: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every test: 
 test-unit: $(VENV)/.dev ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
+screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw the README's picture again, with simulated posts
+	$(BIN)/python -m tests.browser
+	SCREENSHOT=1 $(BIN)/python -m pytest tests/e2e -k picture
+
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -8,7 +8,12 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   server: {
     port: 3000,
-    proxy: { '/api': API, '/predict': API, '/ws': { target: API, ws: true } },
+    proxy: {
+      '/api': API,
+      '/predict': API,
+      // The API compares Origin and Host: the host has to stay the page's own.
+      '/ws': { target: API, ws: true, changeOrigin: false },
+    },
   },
   test: {
     environment: 'node',

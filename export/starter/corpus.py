@@ -20,6 +20,18 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Run:
+    """One training run. Each file of `repeated` is in it twice: a small set weighs more that way.
+
+    Where there are `teachers` (seeds of earlier runs), their mean probabilities are half of what the run learns from.
+    """
+
+    seed: int
+    repeated: tuple[str, ...] = ()
+    teachers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Task:
     """What one starter model learns: its labels, its files, and the architecture that it takes."""
 
@@ -29,7 +41,8 @@ class Task:
     train: tuple[str, ...]
     dev: tuple[tuple[str, str], ...]
     epochs: int
-    seeds: tuple[int, ...]
+    # The last one is published; the others teach it.
+    runs: tuple[Run, ...]
 
 
 TASKS = {
@@ -40,7 +53,7 @@ TASKS = {
         train=("sentiment.semeval.train", "sentiment.goemotions.train"),
         dev=(("tweeteval", "sentiment.tweeteval.val"), ("goemotions", "sentiment.goemotions.dev")),
         epochs=2,
-        seeds=(1, 2),
+        runs=(Run(1), Run(2), Run(3, teachers=(1, 2))),
     ),
     "emotion": Task(
         name="emotion",
@@ -49,7 +62,12 @@ TASKS = {
         train=("emotion.goemotions.train", "emotion.tweeteval.train"),
         dev=(("tweeteval", "emotion.tweeteval.val"), ("goemotions", "emotion.goemotions.dev")),
         epochs=3,
-        seeds=(1, 2),
+        runs=(
+            Run(1),
+            Run(2),
+            Run(3, repeated=("emotion.tweeteval.train",)),
+            Run(4, repeated=("emotion.tweeteval.train",), teachers=(1, 2, 3)),
+        ),
     ),
 }
 

@@ -77,7 +77,9 @@ def card(task: Task, report: dict[str, Any], results: dict[str, dict[str, float]
         "epochs": hyper["epochs"],
         "learning_rate": hyper["learning_rate"],
         "batch_size": hyper["batch_size"],
-        "seeds": ", ".join(map(str, report.get("averaged_seeds", [hyper["seed"]]))),
+        "seed": hyper["seed"],
+        "teachers": len(report["run"]["teachers"]),
+        "teachers_share": hyper["teachers_share"],
         "megabytes": f"{(folder / '1' / 'model.onnx').stat().st_size / 1e6:.1f}",
         "scores": rows,
     }

@@ -1,6 +1,7 @@
-"""The steps from data to `model_repository/`: train once a seed, average, score, publish."""
+"""The training runs, and what they score."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,24 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 from export.starter import initial, vocabulary
-from export.starter.corpus import Task, read_examples, training_texts
+from export.starter.corpus import Example, Run, Task, read_examples, training_texts
 from export.starter.scores import scores
 from export.starter.training import Hyperparameters, emoji_examples, predict, train
 
 # The conversion is exact but for the order of floating-point sums.
 EQUIVALENCE_TOLERANCE = 1e-4
 DEV_MAX_TOKENS = 128
-# Of the fresh head: the same for every run, so that runs of different order can be averaged.
+# Of the fresh head: the same for every run.
 INITIAL_SEED = 1
 
 
-def train_run(task: Task, data: Path, out: Path, hyper: Hyperparameters, limit: int | None) -> None:
-    """One training run: `out` gets the checkpoint and `training.json`."""
+def run_folder(work: Path, task: Task, seed: int) -> Path:
+    return work / f"{task.name}-seed{seed}"
+
+
+def train_run(task: Task, run: Run, data: Path, work: Path, limit: int | None) -> None:
+    """One training run: `<work>/<task>-seed<n>` gets the checkpoint and `training.json`."""
+    hyper = Hyperparameters(epochs=task.epochs, seed=run.seed)
     base = Tokenizer.from_file(str(initial.minilm_folder() / "tokenizer.json"))
     base.no_padding()
     base.no_truncation()
@@ -38,33 +44,35 @@ def train_run(task: Task, data: Path, out: Path, hyper: Hyperparameters, limit: 
         raise ValueError(f"{task.architecture} differs from MiniLM by {difference:.1e} before training")
     model = initial.initial_model(task.architecture, bert, initial.embedding_rows(bert, words), task.labels)
 
-    examples = [e for name in task.train for e in read_examples(data, name, task.labels)]
+    examples = [e for name in (*task.train, *run.repeated) for e in read_examples(data, name, task.labels)]
     examples = examples[:limit] + emoji_examples(task.labels)
-    train(model, tokenizer, task.labels, examples, hyper)
+    teachers = [run_folder(work, task, seed) for seed in run.teachers]
+    taught = mean_probabilities(teachers, examples) if teachers else None
+    train(model, tokenizer, task.labels, examples, hyper, taught=taught)
+    out = run_folder(work, task, run.seed)
     save(model, tokenizer, out)
-    report = {"hyperparameters": asdict(hyper), "training_posts": len(examples), "equivalence_of_start": difference}
-    (out / "training.json").write_text(json.dumps(report, indent=2) + "\n")
-
-
-def average_runs(runs: list[Path], out: Path) -> None:
-    """The mean of the runs' weights, as one checkpoint.
-
-    Runs from the same start lie in one valley, and the mean of their weights does better than either, at the cost of
-    one (Wortsman et al. 2022, "Model soups").
-    """
-    models = [AutoModelForSequenceClassification.from_pretrained(run) for run in runs]
-    states = [model.state_dict() for model in models]
-    mean = {
-        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
-        for name, value in states[0].items()
+    report = {
+        "repeated": run.repeated,
+        "hyperparameters": asdict(hyper),
+        "training_posts": len(examples),
+        "equivalence_of_start": difference,
     }
-    models[0].load_state_dict(mean)
-    save(models[0], Tokenizer.from_file(str(runs[0] / "tokenizer.json")), out)
-    report = json.loads((runs[0] / "training.json").read_text())
-    report["averaged_seeds"] = [
-        json.loads((run / "training.json").read_text())["hyperparameters"]["seed"] for run in runs
-    ]
     (out / "training.json").write_text(json.dumps(report, indent=2) + "\n")
+
+
+def mean_probabilities(checkpoints: Sequence[Path], examples: Sequence[Example]) -> torch.Tensor:
+    """What the teachers say of each training post, `[examples, labels]`.
+
+    Several runs together err less than any of them; a run that learns from them keeps most of that (Hinton, Vinyals
+    and Dean 2015, "Distilling the knowledge in a neural network").
+    """
+    total = 0
+    for checkpoint in checkpoints:
+        model = AutoModelForSequenceClassification.from_pretrained(checkpoint)
+        tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+        logits = predict(model, tokenizer, [e.text for e in examples], Hyperparameters.max_tokens)
+        total = total + torch.softmax(torch.from_numpy(logits), -1)
+    return total / len(checkpoints)
 
 
 def checkpoint_scores(task: Task, data: Path, checkpoint: Path) -> dict[str, dict[str, float]]:

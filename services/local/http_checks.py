@@ -24,10 +24,12 @@ def get(url: str) -> tuple[int, bytes]:
             return error.code, error.read(MAX_BODY_BYTES)
 
 
-def answers_metrics(port: int) -> Check:
+def answers_metrics(port: int, having: str = "") -> Check:
+    """The metrics answer and contain the line `having`."""
+
     async def check() -> bool:
-        status, _ = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
-        return status == 200
+        status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        return status == 200 and (not having or having.encode() in body.splitlines())
 
     return _quietly(check)
 

@@ -72,4 +72,4 @@ def _programs(named: NamedServers) -> Iterator[str]:
 def _libraries() -> Iterator[str]:
     missing = [name for name in SERVICE_PACKAGES if not find_spec(name)]
     if missing:
-        yield f"Python packages are missing in {sys.prefix}: {', '.join(missing)}; run `make install`"
+        yield f"Python packages are missing in {sys.prefix}: {', '.join(missing)}; run `make run`"

@@ -28,6 +28,8 @@ INHERITED = (
 SERVICE_STOP_TIMEOUT_S = 20.0
 # Without a metrics port there is nothing to ask.
 ALIVE_S = 0.3
+# The line of its metrics with which a worker says that its servers and models are there.
+WORKER_READY = "undertone_worker_ready 1.0"
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _workers(plan: Plan, environment: dict[str, str]) -> list[Child]:
             name="worker" if plan.workers == 1 else f"worker-{number}",
             command=[sys.executable, "-m", "services.worker"],
             environment=environment | {"WORKER_METRICS_PORT": str(port)},
-            ready=answers_metrics(port) if port else stays_alive(ALIVE_S),
+            ready=answers_metrics(port, WORKER_READY) if port else stays_alive(ALIVE_S),
             cwd=plan.project_dir,
             stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
             health_failures=6 if port else 0,

@@ -58,6 +58,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             if not await until_done("start", prepare, stopping):
                 return
             async with joined(consumer):
+                metrics.READY.set(1)
                 log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
                 housekeeping = asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S))
                 try:

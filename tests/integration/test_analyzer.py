@@ -3,18 +3,13 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pytest
-from tokenizers import Tokenizer
 
 from services.common.errors import Transient
 from services.common.settings import Settings
 from services.inference.analyzer import Analyzer, open_analyzer
-from services.inference.scoring import probabilities
-from tests.conftest import ROOT
+from tests.parity.direct import direct_scores
 from tests.posts import make_posts
 
 TOLERANCE = 1e-3
@@ -24,20 +19,6 @@ TOLERANCE = 1e-3
 async def analyzer(triton_settings: Settings) -> AsyncIterator[Analyzer]:
     async with open_analyzer(triton_settings) as analyzer:
         yield analyzer
-
-
-def direct_scores(model: str, texts: list[str]) -> list[np.ndarray]:
-    """ONNX Runtime called directly on each text alone, without padding."""
-    folder: Path = ROOT / "model_repository" / model
-    session = onnxruntime.InferenceSession(folder / "1" / "model.onnx", providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.enable_truncation(512)
-    scores = []
-    for text in texts:
-        ids = np.array([tokenizer.encode(text).ids], np.int64)
-        (logits,) = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-        scores.append(probabilities(logits, "softmax")[0])
-    return scores
 
 
 async def test_answers_equal_the_runtime_called_directly_on_each_text_alone(analyzer: Analyzer) -> None:

@@ -166,4 +166,4 @@ def test_the_summary_shows_an_address_that_a_browser_can_open(tmp_path: Path) ->
     assert lines[:2] == ["Everything is up after 4.2 s", "  Dashboard  http://127.0.0.1:8000"]
     lines = summary(plan_of(settings_of(api_host="::1", frontend_dist=tmp_path / "none")), 1)
     assert lines[1].startswith("  Dashboard  not built: ")
-    assert lines[2] == "  API        http://[::1]:8000/docs"
+    assert lines[2] == "  API        http://[::1]:8000/api/openapi.json"

@@ -1,0 +1,104 @@
+"""From a file to the eyes: posts and labels appear on the page of the whole, real system."""
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from services.common.messages import Post, encode_post
+from tests.browser import launch
+from tests.conftest import ROOT
+from tests.posts import make_posts
+from tests.system import alive, system
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+PLAIN = {
+    "I love this so much, best day ever!!": ("positive", "joy"),
+    "I am so angry, they lied to us again": ("negative", "anger"),
+    "The train leaves at nine from platform two.": ("neutral", "neutral"),
+}
+SCREENSHOT = ROOT / "docs" / "dashboard.png"
+
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        page = await browser.new_page(viewport={"width": 1440, "height": 1040}, device_scale_factor=1)
+        page.set_default_timeout(20_000)
+        yield page
+        await browser.close()
+
+
+def write_posts(path: Path, posts: list[Post]) -> Path:
+    path.write_text("".join(json.dumps(encode_post(post)) + "\n" for post in posts))
+    return path
+
+
+async def test_posts_of_a_file_appear_with_their_labels(page: Page, tmp_path: Path) -> None:
+    generated = make_posts(40)
+    plain = [
+        Post(post_id=f"plain-{i}", source="twitter", content=text, author="ada", created_at=generated[0].created_at)
+        for i, text in enumerate(PLAIN)
+    ]
+    file = write_posts(tmp_path / "posts.jsonl", [*generated, *plain])
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    async with system(tmp_path / "local", ["--source", "replay", "--file", str(file), "--rate", "600"]) as running:
+        await page.goto(running.url)
+        await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "connected")
+        for i, (text, (sentiment, emotion)) in enumerate(PLAIN.items()):
+            item = page.locator(f'[data-testid="feed-item"][data-post-id="plain-{i}"]')
+            await expect(item).to_contain_text(text)
+            await expect(item).to_have_attribute("data-sentiment", sentiment)
+            await expect(item).to_have_attribute("data-emotion", emotion)
+            await expect(item).to_contain_text(re.compile(sentiment, re.IGNORECASE))
+            await expect(item).to_contain_text(re.compile(r"\d+\s%"))
+        await expect(page.get_by_test_id("feed-item")).to_have_count(len(generated) + len(plain))
+        await expect(page.get_by_test_id("total-posts")).to_have_attribute(
+            "data-value", str(len(generated) + len(plain))
+        )
+        await expect(page.get_by_test_id("sentiment-chart")).to_be_visible()
+        await expect(page.get_by_test_id("emotion-joy")).to_be_visible()
+
+        health = await running.get("/api/health")
+        assert health["status"] == "healthy"
+        assert health["stats"]["total_posts"] == len(generated) + len(plain)
+        assert errors == []
+        children = running.descendants()
+        assert await running.stop() == 0, running.output
+    assert not alive(children)
+
+
+async def test_the_page_heals_when_the_api_was_away(page: Page, tmp_path: Path) -> None:
+    file = write_posts(tmp_path / "posts.jsonl", make_posts(2_000))
+    async with system(tmp_path / "local", ["--source", "replay", "--file", str(file), "--rate", "1200"]) as running:
+        await page.goto(running.url)
+        connection = page.get_by_test_id("connection")
+        await expect(connection).to_have_attribute("data-state", "connected")
+        running.kill("api")
+        await expect(connection).not_to_have_attribute("data-state", "connected")
+        await expect(connection).to_have_attribute("data-state", "connected", timeout=45_000)
+        before = await page.get_by_test_id("feed-item").first.get_attribute("data-post-id")
+        newest = page.get_by_test_id("feed-item").first
+        await expect(newest).not_to_have_attribute("data-post-id", before or "", timeout=30_000)
+
+
+@pytest.mark.skipif(not os.environ.get("SCREENSHOT"), reason="make screenshot draws the README's picture")
+async def test_the_picture_of_the_readme(page: Page, tmp_path: Path) -> None:
+    async with system(tmp_path / "local", ["--rate", "1500"]) as running:
+        await page.goto(running.url)
+        enough = page.get_by_test_id("total-posts")
+        await expect(enough).to_have_attribute("data-value", re.compile(r"^[5-9]\d{3}$"), timeout=220_000)
+        await page.get_by_role("radio", name="15 min").check()
+        await page.wait_for_timeout(1_500)
+        await page.screenshot(path=SCREENSHOT)
+    assert SCREENSHOT.stat().st_size > 50_000

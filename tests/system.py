@@ -1,0 +1,181 @@
+"""The whole system as `make run` starts it, on ports and in a folder of the test's own."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+
+from tests.conftest import ROOT
+from tests.waiting import eventually
+
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 60.0
+# What the command line of each process has in it, as `ps` shows it.
+PROGRAMS = {
+    "postgres": "bin/postgres",
+    "redis": "valkey-server",
+    "triton": "bin/tritonserver",
+    "worker": "services.worker",
+    "api": "services.api",
+    "ingester": "services.ingester",
+}
+PORTS = (
+    "API_PORT",
+    "LOCAL_POSTGRES_PORT",
+    "LOCAL_REDIS_PORT",
+    "LOCAL_TRITON_GRPC_PORT",
+    "LOCAL_TRITON_METRICS_PORT",
+    "WORKER_METRICS_PORT",
+    "INGESTER_METRICS_PORT",
+)
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@dataclass
+class System:
+    process: asyncio.subprocess.Process
+    local_dir: Path
+    ports: dict[str, int]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['API_PORT']}"
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    async def get(self, path: str) -> Any:
+        """JSON of an API route; None while the API is away."""
+
+        def read() -> Any:
+            try:
+                with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+                    return json.load(answer)
+            except OSError:
+                return None
+
+        return await asyncio.to_thread(read)
+
+    async def query(self, statement: str) -> list[asyncpg.Record]:
+        """Rows from the embedded database, as its owner."""
+        secrets = json.loads((self.local_dir / "secrets.json").read_text())
+        connection = await asyncpg.connect(
+            host="127.0.0.1",
+            port=self.ports["LOCAL_POSTGRES_PORT"],
+            user="undertone",
+            password=secrets["postgres"],
+            database="undertone",
+        )
+        try:
+            return list(await connection.fetch(statement))
+        finally:
+            await connection.close()
+
+    def pid_of(self, name: str) -> int | None:
+        """The process itself, not those that it started; None while it does not run."""
+        for process in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # ended, or a zombie, while we looked
+                if any(PROGRAMS[name] in word for word in process.cmdline()):
+                    return process.pid
+        return None
+
+    def kill(self, name: str) -> int:
+        """SIGKILL to the process; its id."""
+        pid = self.pid_of(name)
+        assert pid is not None, f"{name} does not run:\n{self.output[-5_000:]}"
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    async def up(self) -> None:
+        async def is_up() -> bool:
+            assert self.process.returncode is None, f"ended with {self.process.returncode}:\n{self.output}"
+            return "Everything is up" in self.output
+
+        await eventually(is_up, "everything is up", START_TIMEOUT_S)
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """The exit status; AssertionError if it takes too long."""
+        self.process.send_signal(number)
+        try:
+            return await asyncio.wait_for(self.process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            raise AssertionError(f"did not stop:\n{self.output[-5_000:]}") from None
+
+
+def alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. A zombie has ended and waits for whoever adopted it to look."""
+    running = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                running.append(process)
+    return running
+
+
+@asynccontextmanager
+async def system(
+    local_dir: Path, arguments: Sequence[str], settings: dict[str, str] | None = None
+) -> AsyncIterator[System]:
+    """Runs the system for the block and leaves no process behind, whatever happens in it."""
+    local_dir.mkdir(exist_ok=True)
+    _share_triton(local_dir)
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "LOCAL_DIR": str(local_dir),
+        **{name: str(port) for name, port in ports.items()},
+        **(settings or {}),
+    }
+    log = local_dir / "output.log"
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.local", *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    running = System(process, local_dir, ports, log)
+    children: list[psutil.Process] = []
+    try:
+        await running.up()
+        yield running
+    finally:
+        if process.returncode is None:
+            children = running.descendants()
+            try:
+                await running.stop()
+            finally:
+                for child in alive(children):
+                    child.kill()
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+
+def _share_triton(local_dir: Path) -> None:
+    """Triton's environment is the one of `make run`: it takes long to install and holds no state."""
+    (local_dir / "triton").mkdir(exist_ok=True)
+    link = local_dir / "triton" / "env"
+    if not link.exists():
+        link.symlink_to(ROOT / ".local" / "triton" / "env")
