@@ -16,7 +16,10 @@ ARGS ?=
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run .local/triton/.stamp frontend/dist/index.html ## start everything: dashboard at http://localhost:8000 (ARGS="--help" for options)
+# A Triton of your own needs none of ours.
+TRITON := $(if $(TRITON_URL),,.local/triton/.stamp)
+
+run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashboard at http://localhost:8000 (ARGS="--help" for options)
 	@exec $(BIN)/python -m services.local $(ARGS)
 
 test: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, the whole system in a browser
@@ -38,7 +41,7 @@ lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 
 types: $(VENV)/.dev frontend/node_modules/.stamp ## mypy --strict and tsc
 	$(BIN)/mypy
-	$(BIN)/mypy services/triton/backends/onnxruntime
+	cd services/triton/backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --explicit-package-bases .
 	cd frontend && $(NPM) run --silent types
 
 format: $(VENV)/.dev frontend/node_modules/.stamp ## format everything
