@@ -9,7 +9,7 @@ import torch
 
 from export.starter.corpus import TASKS, Task
 from export.starter.publish import publish
-from export.starter.run import checkpoint_scores, run_folder, train_run
+from export.starter.run import average_runs, checkpoint_scores, run_folder, train_run
 
 EXAMPLES = """examples:
   python -m export.starter --data ../data                   both models, from data to model_repository/
@@ -46,12 +46,12 @@ def parse() -> argparse.Namespace:
 
 
 def make(task: Task, arguments: argparse.Namespace) -> None:
-    """One model: its runs, the last one's scores, the published files."""
+    """One model: its runs, their mean, its scores, the published files."""
     for run in task.runs:
-        checkpoint = run_folder(arguments.work, task, run.seed)
-        if not (checkpoint / "training.json").exists():
+        if not (run_folder(arguments.work, task, run.seed) / "training.json").exists():
             print(f"{task.name}, seed {run.seed}: training", flush=True)
             train_run(task, run, arguments.data, arguments.work, arguments.limit)
+    checkpoint = average_runs(task, arguments.work)
     print(f"{task.name}: checkpoint\n{json.dumps(checkpoint_scores(task, arguments.data, checkpoint), indent=2)}")
     print(f"{task.name}: published")
     publish(task, arguments.data, checkpoint, arguments.repository)

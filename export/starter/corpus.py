@@ -23,12 +23,12 @@ class Example:
 class Run:
     """One training run. Each file of `repeated` is in it twice: a small set weighs more that way.
 
-    Where there are `teachers` (seeds of earlier runs), their mean probabilities are half of what the run learns from.
+    `share` is the run's part in the published weights, which are the mean of all runs; chosen on the development sets.
     """
 
     seed: int
+    share: float
     repeated: tuple[str, ...] = ()
-    teachers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ class Task:
     train: tuple[str, ...]
     dev: tuple[tuple[str, str], ...]
     epochs: int
-    # The last one is published; the others teach it.
     runs: tuple[Run, ...]
 
 
@@ -53,7 +52,7 @@ TASKS = {
         train=("sentiment.semeval.train", "sentiment.goemotions.train"),
         dev=(("tweeteval", "sentiment.tweeteval.val"), ("goemotions", "sentiment.goemotions.dev")),
         epochs=2,
-        runs=(Run(1), Run(2), Run(3, teachers=(1, 2))),
+        runs=(Run(2, 1.0),),
     ),
     "emotion": Task(
         name="emotion",
@@ -62,12 +61,7 @@ TASKS = {
         train=("emotion.goemotions.train", "emotion.tweeteval.train"),
         dev=(("tweeteval", "emotion.tweeteval.val"), ("goemotions", "emotion.goemotions.dev")),
         epochs=3,
-        runs=(
-            Run(1),
-            Run(2),
-            Run(3, repeated=("emotion.tweeteval.train",)),
-            Run(4, repeated=("emotion.tweeteval.train",), teachers=(1, 2, 3)),
-        ),
+        runs=(Run(1, 0.5), Run(2, 0.2), Run(3, 0.3, repeated=("emotion.tweeteval.train",))),
     ),
 }
 

@@ -77,9 +77,7 @@ def card(task: Task, report: dict[str, Any], results: dict[str, dict[str, float]
         "epochs": hyper["epochs"],
         "learning_rate": hyper["learning_rate"],
         "batch_size": hyper["batch_size"],
-        "seed": hyper["seed"],
-        "teachers": len(report["run"]["teachers"]),
-        "teachers_share": hyper["teachers_share"],
+        "runs": ", ".join(f"{run['share']:g} of seed {run['seed']}" for run in report["runs"]),
         "megabytes": f"{(folder / '1' / 'model.onnx').stat().st_size / 1e6:.1f}",
         "scores": rows,
     }

@@ -34,7 +34,6 @@ class Hyperparameters:
     max_tokens: int = 64
     class_weight_exponent: float = -0.5
     gradient_clip: float = 1.0
-    teachers_share: float = 0.5
     # Batches of like length are cut from chunks of this many batches, so that order stays random and padding small.
     batches_per_chunk: int = 60
 
@@ -52,21 +51,13 @@ def train(
     labels: tuple[str, ...],
     examples: Sequence[Example],
     hyper: Hyperparameters,
-    *,
-    taught: torch.Tensor | None = None,
 ) -> None:
-    """Trains `model` in place. A post with several labels is a soft target, shared equally among them.
-
-    `taught`, `[examples, labels]`, are the teachers' probabilities; they are half of the target.
-    """
+    """Trains `model` in place. A post with several labels is a soft target, shared equally among them."""
     torch.manual_seed(hyper.seed)
     shuffle = random.Random(hyper.seed)
     tokens = tokenize(tokenizer, [e.text for e in examples], hyper.max_tokens)
     targets = soft_targets(examples, labels)
-    # The teachers learnt with the class weights already.
     targets = targets * class_weights(targets, hyper.class_weight_exponent)
-    if taught is not None:
-        targets = (1 - hyper.teachers_share) * targets + hyper.teachers_share * taught
     steps = math.ceil(len(examples) / hyper.batch_size) * hyper.epochs
     optimizer = torch.optim.AdamW(parameter_groups(model, hyper), lr=hyper.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: linear_decay(step, steps, hyper))

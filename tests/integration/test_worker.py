@@ -74,10 +74,12 @@ async def test_good_posts_are_stored_and_announced_and_bad_ones_buried(
             assert fields[b"error"]
             assert fields[b"stream_id"]
         announced: list[str] = []
-        while message := await listener.get_message(ignore_subscribe_messages=True, timeout=0.2):
-            results = decode_message(message["data"])
-            assert isinstance(results, ResultsMessage)
-            announced += [analysed.post.post_id for analysed in results.posts]
+        async with asyncio.timeout(20):
+            while len(announced) < len(posts):
+                message = await listener.get_message(ignore_subscribe_messages=True, timeout=1)
+                results = decode_message(message["data"]) if message else ResultsMessage(posts=())
+                assert isinstance(results, ResultsMessage)
+                announced += [analysed.post.post_id for analysed in results.posts]
         assert sorted(announced) == sorted(post.post_id for post in posts)
         assert await client.xlen(stream) <= len(posts) + len(BAD)
 
