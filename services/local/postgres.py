@@ -122,7 +122,11 @@ def initialise(*, data_dir: Path, user: str, password: str) -> None:
             check=False,
         )
         if answer.returncode != 0:
-            raise ConfigurationError(f"PostgreSQL's initdb failed: {answer.stderr.strip()}")
+            reason = answer.stderr.strip()
+            # Containers often run as a bare number; PostgreSQL wants a name to it.
+            nameless = "; add the user to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own"
+            hint = nameless if "could not look up effective user ID" in reason else ""
+            raise ConfigurationError(f"PostgreSQL's initdb failed: {reason}{hint}")
         (unfinished / "data").rename(data_dir)
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"PostgreSQL's initdb took more than {INITDB_TIMEOUT_S:.0f} s") from None
