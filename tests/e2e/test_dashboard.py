@@ -95,7 +95,9 @@ async def test_the_page_heals_when_the_api_was_away(page: Page, tmp_path: Path) 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not os.environ.get("SCREENSHOT"), reason="make screenshot draws the README's picture")
 async def test_the_picture_of_the_readme(page: Page, tmp_path: Path) -> None:
-    async with system(tmp_path / "local", ["--rate", "900"]) as running:
+    # A short window, so that a few minutes show an alert.
+    settings = {"ALERT_WINDOW_MINUTES": "2"}
+    async with system(tmp_path / "local", ["--rate", "900"], settings) as running:
         await page.goto(running.url)
         enough = page.get_by_test_id("total-posts")
         await expect(enough).to_have_attribute("data-value", re.compile(r"^[7-9]\d{3}$"), timeout=700_000)

@@ -28,10 +28,11 @@ NO_STATS = Stats(total_posts=None, total_analyses=None, recent_posts_1h=None)
 async def get_health(state: StateDep, response: Response) -> Health:
     """200 while healthy or degraded, 503 while unhealthy."""
     probes = state.probes
-    # Only in the first moments of the process: nothing is known before the first probe.
+    # Only in the first moments of the process: nothing is known before the first runs.
     with suppress(TimeoutError):
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await asyncio.gather(*(p.first_run.wait() for p in (probes.database, probes.redis, probes.triton)))
+            asked = (probes.database, probes.redis, probes.triton, state.alerts)
+            await asyncio.gather(*(work.first_run.wait() for work in asked))
     services = Services(
         database=_state_of(probes.database), redis=_state_of(probes.redis), triton=_state_of(probes.triton)
     )
