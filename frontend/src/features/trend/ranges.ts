@@ -54,4 +54,4 @@ export const RANGES: readonly Range[] = [
   }),
 ];
 
-export const DEFAULT_RANGE: RangeId = '1h';
+export const DEFAULT_RANGE: RangeId = '15m';
