@@ -33,7 +33,7 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except asyncpg.DataError as error:
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         raise Rejected(f"PostgreSQL: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error

@@ -22,9 +22,10 @@ class DeadLetter:
     fields: Mapping[bytes, bytes]
     reason: str
     error: str
+    deliveries: int = 1
 
 
-async def bury(redis: Redis, stream: str, letters: Sequence[DeadLetter], deliveries: Mapping[str, int]) -> None:
+async def bury(redis: Redis, stream: str, letters: Sequence[DeadLetter]) -> None:
     """Adds the letters to `<stream>:dead`. One that is buried twice (a crash before its acknowledgement) says so by
     its `stream_id`."""
     if not letters:
@@ -36,7 +37,7 @@ async def bury(redis: Redis, stream: str, letters: Sequence[DeadLetter], deliver
                 record |= {
                     "reason": letter.reason,
                     "error": letter.error[:MAX_ERROR_CHARS],
-                    "deliveries": deliveries.get(letter.stream_id, 1),
+                    "deliveries": letter.deliveries,
                     "dead_at": f"{time.time():.3f}",
                     "stream_id": letter.stream_id,
                 }

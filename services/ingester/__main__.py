@@ -69,7 +69,7 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
                 REFUSED.labels(item.reason).inc()
                 log.warning("not a post; it is among the dead letters", reason=item.reason, error=item.error)
             return (
-                await until_done("dead letters", partial(bury, redis, stream, letters, {}), stopping)
+                await until_done("dead letters", partial(bury, redis, stream, letters), stopping)
                 and await wait_for_room(publisher, len(posts), settings.max_stream_lag, stopping)
                 and await until_done("publish", partial(publisher.publish, posts), stopping)
             )

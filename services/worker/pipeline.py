@@ -1,20 +1,35 @@
 """The path of a batch: read, analyse, store, announce, acknowledge. The acknowledgement comes last."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
 
 import asyncpg
 from redis.asyncio import Redis
 
 from services.common.dead_letters import DeadLetter, bury
 from services.common.errors import MalformedPost, Rejected
-from services.common.messages import Analysis, Post, decode_post
+from services.common.messages import AnalysedPost, Analysis, Post, decode_post
 from services.inference.analyzer import Analyzer
 from services.worker import metrics
 from services.worker.announce import announce
 from services.worker.consumer import Consumer, Entry
 from services.worker.store import store
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Readable(NamedTuple):
+    entry: Entry
+    post: Post
+
+
+class Analysed(NamedTuple):
+    entry: Entry
+    post: Post
+    analysis: Analysis
 
 
 @dataclass(frozen=True)
@@ -29,53 +44,63 @@ class Pipeline:
 
     async def process(self, entries: Sequence[Entry]) -> int:
         """Takes read entries to their acknowledgement; the number of posts that were new."""
-        readable, refused = decode(entries)
+        readable, letters = decode(entries)
         with metrics.STAGE_SECONDS.labels("analyse").time():
-            analysed, rejected = await analyse(self.analyzer, readable)
+            analysed, rejected = await isolate(self._analyse, readable)
         with metrics.STAGE_SECONDS.labels("store").time():
-            stored = await store(self.pool, analysed, datetime.now(UTC))
+            stored, unstorable = await isolate(self._store, analysed)
+        letters += [dead_letter(item.entry, "rejected_by_model", error) for item, error in rejected]
+        letters += [dead_letter(item.entry, "rejected_by_database", error) for item, error in unstorable]
         with metrics.STAGE_SECONDS.labels("announce").time():
             await announce(self.redis, stored)
         with metrics.STAGE_SECONDS.labels("acknowledge").time():
-            await bury(self.redis, self.stream, [*refused, *rejected], {})
+            await bury(self.redis, self.stream, letters)
             await self.consumer.acknowledge(entries)
         metrics.BATCH_POSTS.observe(len(entries))
         metrics.POSTS_STORED.inc(len(stored))
-        metrics.POSTS_REDELIVERED.inc(len(analysed) - len(stored))
-        for letter in (*refused, *rejected):
+        metrics.POSTS_REDELIVERED.inc(len(analysed) - len(unstorable) - len(stored))
+        for letter in letters:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
         return len(stored)
 
+    async def _analyse(self, readable: Sequence[Readable]) -> list[Analysed]:
+        analyses = await self.analyzer.analyse([item.post.content for item in readable])
+        return [Analysed(i.entry, i.post, analysis) for i, analysis in zip(readable, analyses, strict=True)]
 
-Readable = list[tuple[Entry, Post]]
+    async def _store(self, analysed: Sequence[Analysed]) -> list[AnalysedPost]:
+        return await store(self.pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC))
 
 
-def decode(entries: Sequence[Entry]) -> tuple[Readable, list[DeadLetter]]:
+def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:
     """The posts of the entries, and what is no post, with the reason."""
-    readable: Readable = []
+    readable = []
     refused = []
     for entry in entries:
         try:
-            readable.append((entry, decode_post(entry.fields)))
+            readable.append(Readable(entry, decode_post(entry.fields)))
         except MalformedPost as error:
-            refused.append(DeadLetter(entry.stream_id, entry.fields, error.reason, str(error)))
+            refused.append(dead_letter(entry, error.reason, error))
     return readable, refused
 
 
-async def analyse(analyzer: Analyzer, readable: Readable) -> tuple[list[tuple[Post, Analysis]], list[DeadLetter]]:
-    """Every post with its analysis, but for those that the models refuse.
+def dead_letter(entry: Entry, reason: str, error: Exception) -> DeadLetter:
+    return DeadLetter(entry.stream_id, entry.fields, reason, str(error))
 
-    One bad row fails its whole request, so a refused batch is halved until the bad post stands alone: its neighbours
-    pass.
+
+async def isolate(
+    action: Callable[[Sequence[Item]], Awaitable[list[Result]]], items: Sequence[Item]
+) -> tuple[list[Result], list[tuple[Item, Rejected]]]:
+    """What `action` gives for all items but those that it refuses, and these with their errors.
+
+    One bad item fails its whole batch, so a refused batch is halved until the bad one stands alone: its neighbours
+    pass. Transient goes through: nobody is to blame for it.
     """
     try:
-        analyses = await analyzer.analyse([post.content for _, post in readable])
+        return await action(items), []
     except Rejected as error:
-        if len(readable) == 1:
-            entry = readable[0][0]
-            return [], [DeadLetter(entry.stream_id, entry.fields, "rejected_by_model", str(error))]
-        middle = len(readable) // 2
-        first, first_refused = await analyse(analyzer, readable[:middle])
-        second, second_refused = await analyse(analyzer, readable[middle:])
+        if len(items) == 1:
+            return [], [(items[0], error)]
+        middle = len(items) // 2
+        first, first_refused = await isolate(action, items[:middle])
+        second, second_refused = await isolate(action, items[middle:])
         return first + second, first_refused + second_refused
-    return [(post, analysis) for (_, post), analysis in zip(readable, analyses, strict=True)], []

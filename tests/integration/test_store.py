@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.common.database import open_pool
-from services.common.errors import Transient
+from services.common.errors import Rejected, Transient
 from services.common.messages import Analysis, Post
 from services.worker.store import store
 from tests.posts import make_posts
@@ -75,7 +75,7 @@ async def test_a_batch_with_a_value_that_is_refused_leaves_nothing(pool: asyncpg
         model_name="m", sentiment_label="positive", confidence=7.0, emotion="joy", emotion_confidence=0.5
     )
     bad = (make_posts(1, prefix="bad")[0], impossible)
-    with pytest.raises(asyncpg.PostgresError):
+    with pytest.raises(Rejected):
         await store(pool, [*good, bad], NOW)
     assert await counts(pool) == (0, 0)
 
