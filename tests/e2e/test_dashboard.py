@@ -103,5 +103,5 @@ async def test_the_picture_of_the_readme(page: Page, tmp_path: Path) -> None:
         await expect(enough).to_have_attribute("data-value", re.compile(r"^[7-9]\d{3}$"), timeout=700_000)
         await page.get_by_role("radio", name="15 min").check()
         await page.wait_for_timeout(1_500)
-        await page.screenshot(path=SCREENSHOT)
+        await page.screenshot(path=SCREENSHOT, animations="disabled")
     assert SCREENSHOT.stat().st_size > 50_000
