@@ -78,7 +78,7 @@ def is_no_group(error: Exception) -> bool:
 
 
 async def ensure_group(redis: Redis, stream: str, group: str) -> None:
-    """Creates stream and group where they are missing, reading from the first entry (`0`, not `$`: see CONTRACT)."""
+    """Creates stream and group where they are missing. It reads from the first entry: `$` would lose what is there."""
     with redis_errors():
         try:
             await redis.xgroup_create(stream, group, id="0", mkstream=True)
