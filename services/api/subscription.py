@@ -60,7 +60,7 @@ class Subscription:
                 log.warning("subscription_lost", channel=RESULTS_CHANNEL, reason=str(error))
             finally:
                 self._listening.clear()
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                await pubsub.aclose()  # type: ignore[no-untyped-call] # the library leaves it untyped
             # A server that accepts and hangs up at once must not be asked without a pause.
             await asyncio.sleep(random.uniform(0.1, 0.5))
 

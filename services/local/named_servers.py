@@ -76,8 +76,8 @@ async def _ping(url: str) -> None:
 
 
 async def _is_live(url: str) -> None:
-    # Imported here: it is large, and most runs bring their own Triton.
-    from tritonclient.grpc.aio import InferenceServerClient  # noqa: PLC0415
+    # Imported here: it is large, and most runs use the embedded Triton.
+    from tritonclient.grpc.aio import InferenceServerClient  # noqa: PLC0415 - see above
 
     async with InferenceServerClient(url) as client:
         await client.is_server_live()

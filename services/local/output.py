@@ -26,7 +26,7 @@ class _BoundedFile(logging.handlers.RotatingFileHandler):
         super().__init__(path, maxBytes=LOG_FILE_BYTES, backupCount=1, encoding="utf-8", errors="replace", delay=True)
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class calls it so
         pass
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class _Terminal:
             except (OSError, ValueError):  # closed pipe, closed file: carry on for the log files
                 open_ = False
                 # Otherwise the interpreter complains about the unwritten rest at its end.
-                with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+                with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
                     os.dup2(nowhere.fileno(), self._stream.fileno())
 
 

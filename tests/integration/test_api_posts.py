@@ -1,6 +1,5 @@
 """`/api/posts` on a real database: every filter, and pages that neither repeat nor miss a post."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,25 +7,11 @@ import asyncpg
 import pytest
 from asyncpg.pool import PoolConnectionProxy
 
-from services.common.settings import Settings
-from tests.integration.test_api_server import Api, running_api
+from tests.integration.test_api_server import Api
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = ("positive", "negative", "neutral")
 EMOTIONS = ("joy", "anger", None)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
-    async with running_api(settings) as running:
-        yield running
 
 
 async def store(database: asyncpg.Connection | PoolConnectionProxy, post_id: str, **values: Any) -> None:

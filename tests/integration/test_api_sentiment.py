@@ -1,31 +1,16 @@
 """`/api/sentiment/…` and `/api/health`'s numbers on a real database."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from services.common.settings import Settings
 from tests.integration.test_api_posts import store
-from tests.integration.test_api_server import Api, running_api
+from tests.integration.test_api_server import Api
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, 10, tzinfo=UTC)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
-    async with running_api(settings) as running:
-        yield running
 
 
 async def store_some(database: asyncpg.Connection) -> None:
