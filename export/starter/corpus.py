@@ -7,6 +7,8 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.spec import Architecture
+
 SENTIMENT_LABELS = ("negative", "neutral", "positive")
 EMOTION_LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 
@@ -36,7 +38,7 @@ class Task:
     """What one starter model learns: its labels, its files, and the architecture that it takes."""
 
     name: str
-    architecture: str
+    architecture: Architecture
     labels: tuple[str, ...]
     train: tuple[str, ...]
     dev: tuple[tuple[str, str], ...]

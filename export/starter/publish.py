@@ -1,8 +1,6 @@
-"""A trained starter checkpoint into `model_repository/<task>/`: ONNX, tokenizer, labels, card, configuration."""
+"""A trained starter checkpoint into the model repository: ONNX, tokenizer, labels, card, configurations."""
 
-import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,40 +9,49 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+from export.repository import Repository
+from export.spec import FILES, ModelSpec, lengths_up_to
 from export.starter.corpus import Task, read_examples
+from export.starter.initial import MAX_POSITIONS
 from export.starter.onnx_model import export_checkpoint
 from export.starter.run import DEV_MAX_TOKENS
 from export.starter.scores import scores
 from export.starter.training import pad, tokenize
+from export.version_folder import CARD, TOKENIZER, facts_of, write_version
 
-CARD = Path(__file__).parent / "card.md"
+CARD_TEMPLATE = Path(__file__).parent / "card.md"
 DEV_SET_NAMES = {"tweeteval": "TweetEval", "goemotions": "GoEmotions, one label"}
 
 
 def publish(task: Task, data: Path, checkpoint: Path, repository: Path) -> None:
-    """Writes the model's files; the version is 1, and the configurations learn the tokenizer's hash."""
-    folder = repository / task.name
-    export_checkpoint(checkpoint, folder / "1" / "model.onnx")
-    shutil.copyfile(checkpoint / "tokenizer.json", folder / "tokenizer.json")
-    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in task.labels))
-    sha256 = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
-    for config in (folder / "config.pbtxt", *sorted((folder / "configs").glob("*.pbtxt"))):
-        text, count = re.subn(
-            r'(key: "tokenizer_sha256"\s*value:? \{ string_value: ")[0-9a-f]{64}', rf"\g<1>{sha256}", config.read_text()
+    """Publishes the next version of the model, the first one in an empty repository."""
+    with Repository(repository).new_version(task.name) as folder:
+        export_checkpoint(checkpoint, folder / FILES["fp32"])
+        shutil.copyfile(checkpoint / TOKENIZER, folder / TOKENIZER)
+        report = json.loads((checkpoint / "training.json").read_text())
+        results = onnx_scores(task, data, folder)
+        (folder / CARD).write_text(card(task, report, results, folder))
+        spec = ModelSpec(
+            name=task.name,
+            version=int(folder.name),
+            source=f"undertone-starter-{task.name}",
+            revision=folder.name,
+            architecture=task.architecture,
+            labels=task.labels,
+            activation="softmax",
+            max_tokens=MAX_POSITIONS,
+            lengths=lengths_up_to(MAX_POSITIONS),
+            tokenizer_sha256=facts_of(folder / TOKENIZER).sha256,
+            precisions=("fp32",),
         )
-        if count != 1:
-            raise ValueError(f"{config} has {count} parameters tokenizer_sha256, expected one of 64 hexadecimal digits")
-        config.write_text(text)
-    report = json.loads((checkpoint / "training.json").read_text())
-    results = onnx_scores(task, data, folder)
-    (folder / "README.md").write_text(card(task, report, results, folder))
+        write_version(folder, spec)
     print(json.dumps(results, indent=2))
 
 
 def onnx_scores(task: Task, data: Path, folder: Path) -> dict[str, dict[str, float]]:
     """Scores of the published file itself, its weights rounded to int8, on each development set."""
-    session = onnxruntime.InferenceSession(str(folder / "1" / "model.onnx"), providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    session = onnxruntime.InferenceSession(str(folder / FILES["fp32"]), providers=["CPUExecutionProvider"])
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     results = {}
     for name, file in task.dev:
         rows = read_examples(data, file, task.labels)
@@ -78,10 +85,10 @@ def card(task: Task, report: dict[str, Any], results: dict[str, dict[str, float]
         "learning_rate": hyper["learning_rate"],
         "batch_size": hyper["batch_size"],
         "runs": ", ".join(f"{run['share']:g} of seed {run['seed']}" for run in report["runs"]),
-        "megabytes": f"{(folder / '1' / 'model.onnx').stat().st_size / 1e6:.1f}",
+        "megabytes": f"{(folder / FILES['fp32']).stat().st_size / 1e6:.1f}",
         "scores": rows,
     }
-    text = CARD.read_text()
+    text = CARD_TEMPLATE.read_text()
     for name, value in facts.items():
         text = text.replace("{" + name + "}", str(value))
     return text

@@ -18,6 +18,7 @@ class SentimentData(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     emotion: str
     model_name: str
+    model_version: int
 
 
 class PostData(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,7 @@ def new_post(analysed: AnalysedPost) -> str:
             confidence=analysis.confidence,
             emotion=analysis.emotion,
             model_name=analysis.model_name,
+            model_version=analysis.model_version,
         ),
     )
     return _encode({"type": "new_post", "data": data})

@@ -50,6 +50,7 @@ class PostSentiment(BaseModel):
     confidence: float = Field(ge=0, le=1)
     emotion: str | None = Field(examples=["joy"])
     model_name: str = Field(examples=["distilbert-base-uncased-finetuned-sst-2-english"])
+    model_version: int = Field(ge=0, examples=[1], description="0: analysed before versions were recorded")
 
 
 class Post(BaseModel):

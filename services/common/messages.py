@@ -17,6 +17,7 @@ MAX_SOURCE_CHARS = 50
 MAX_AUTHOR_CHARS = 255
 # Reddit's own limit for a post; the longest of the sources that we know.
 MAX_CONTENT_CHARS = 40_000
+MAX_MODEL_NAME_CHARS = 100
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,13 +31,20 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What both models say of one text. Confidences are probabilities, 0 to 1."""
+    """What both models say of one text. Confidences are probabilities, 0 to 1.
+
+    `model_name` and `model_version` are the sentiment model's. Version 0 and an empty name stand for unknown: a worker
+    from before versions were recorded sends neither.
+    """
 
     model_name: str
     sentiment_label: str
     confidence: float
     emotion: str
     emotion_confidence: float
+    model_version: int = 0
+    emotion_model_name: str = ""
+    emotion_model_version: int = 0
 
 
 class AnalysedPost(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         "j-hartmann/emotion-english-distilroberta-base", description="checkpoint that the exporter takes (emotion)"
     )
     inference_timeout_s: float = Field(30.0, gt=0, description="deadline of one request to Triton")
+    model_refresh_s: float = Field(
+        2.0, gt=0, description="how old may be what a process knows of the versions in service; seconds"
+    )
     max_tokens_per_request: int = Field(
         8_192, ge=512, description="padded tokens in one request to Triton: rows x sequence length"
     )

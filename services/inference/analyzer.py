@@ -1,121 +1,103 @@
 """Both models over many texts: the one thing that worker and API want of this package."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
+from services.common.errors import Rejected, Transient
 from services.common.messages import Analysis
 from services.common.settings import Settings
-from services.inference.batching import Batch, pad_right, plan_batches
+from services.inference.canary import Canaries
+from services.inference.classifier import Answer, Classifier, Score, together
 from services.inference.client import TritonClient, open_triton
-from services.inference.models import Model, parse_model
-from services.inference.scoring import probabilities, sentiment_names, top_labels, with_neutral_band
-from services.inference.tokenizer import PostTokenizer, TokenIds
+from services.inference.scoring import emotions, sentiments
+from services.inference.served import Loaded, Models, Served
 
 PROBE_TEXT = "ready?"
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Both models and their tokenizers; one tokenizer serves both where it is the same file."""
-
-    sentiment: Model
-    emotion: Model
-    tokenizers: dict[str, PostTokenizer]
+# How often a call begins anew because another version came into service meanwhile.
+MAX_REPEATS = 5
 
 
 class Analyzer:
-    """Learns the models from Triton with the first call."""
+    """Learns the models from Triton with the first call, and follows when another version comes into service."""
 
     def __init__(self, triton: TritonClient, settings: Settings) -> None:
-        self._triton = triton
-        self._repository: Path = settings.model_repository
-        self._names = (settings.sentiment_model, settings.emotion_triton_model)
-        self._neutral_below = settings.neutral_below
-        self._max_tokens = settings.max_tokens_per_request
-        # What one process may have at Triton: more would only wait in Triton's queue instead of here.
-        self._permits = {name: asyncio.Semaphore(settings.max_requests_in_flight) for name in self._names}
-        self._loading = asyncio.Lock()
-        self._loaded: Loaded | None = None
+        names = (settings.sentiment_model, settings.emotion_triton_model)
+        self._served = Served(triton, settings.model_repository, names, settings.model_refresh_s)
+        self._classifier = Classifier(
+            triton,
+            max_tokens=settings.max_tokens_per_request,
+            max_requests_in_flight=settings.max_requests_in_flight,
+        )
+        self._canaries = Canaries()
+        self._sentiments = partial(sentiments, neutral_below=settings.neutral_below)
 
-    async def models(self) -> Loaded:
+    async def models(self) -> Models:
         """The models as Triton serves them. Transient while Triton is away; ConfigurationError if they do not fit."""
-        async with self._loading:
-            if self._loaded is None:
-                configs = await asyncio.gather(*(self._triton.model_config(name) for name in self._names))
-                sentiment, emotion = (parse_model(config, self._repository) for config in configs)
-                tokenizers: dict[str, PostTokenizer] = {}
-                for model in (sentiment, emotion):
-                    key = _tokenizer_key(model)
-                    if key not in tokenizers:
-                        tokenizers[key] = PostTokenizer(model.tokenizer_file, model.max_tokens)
-                self._loaded = Loaded(sentiment, emotion, tokenizers)
-            return self._loaded
+        return await self._served.models()
 
     async def analyse(self, texts: Sequence[str]) -> list[Analysis]:
-        """One analysis a text, in their order. Transient while Triton is away, Rejected if it refuses a text."""
+        """One analysis a text, in their order, from the versions that it names.
+
+        Transient while Triton is away, Rejected if it refuses a text.
+        """
         if not texts:
             return []
-        loaded = await self.models()
-        tokens = dict(
-            zip(
-                loaded.tokenizers,
-                await asyncio.gather(*(t.encode(texts) for t in loaded.tokenizers.values())),
-                strict=True,
-            )
-        )
-        sentiment, emotion = await asyncio.gather(
-            *(self._scores(model, tokens[_tokenizer_key(model)]) for model in (loaded.sentiment, loaded.emotion))
-        )
-        names = sentiment_names(loaded.sentiment.labels)
-        return [
-            Analysis(
-                model_name=loaded.sentiment.source,
-                sentiment_label=with_neutral_band(label, score, names, self._neutral_below),
-                confidence=score,
-                emotion=mood,
-                emotion_confidence=mood_score,
-            )
-            for (label, score), (mood, mood_score) in zip(
-                top_labels(sentiment, names), top_labels(emotion, loaded.emotion.labels), strict=True
-            )
-        ]
+        models = await self._served.models()
+        return await self._follow(models, texts, self._canaries.take_turns(models))
 
     async def check(self) -> None:
         """A real inference on both models: Triton says ready even when the process behind a model is dead."""
-        await self.analyse([PROBE_TEXT])
+        await self._follow(await self._served.models(), [PROBE_TEXT], frozenset())
 
-    async def _scores(self, model: Model, tokens: list[TokenIds]) -> NDArray[np.float32]:
-        batches = plan_batches(
-            [len(t) for t in tokens], model.lengths, max_rows=model.max_rows, max_tokens=self._max_tokens
-        )
-        logits = np.empty((len(tokens), len(model.labels)), np.float32)
+    async def _follow(self, models: Models, texts: Sequence[str], turns: frozenset[str]) -> list[Analysis]:
+        """A version stops answering once another one has its place: then all begins anew, with the other's tokens."""
+        for _ in range(MAX_REPEATS):
+            try:
+                return await self._analyse(models, texts, turns)
+            except (Transient, Rejected) as failure:
+                models = await self._served.instead_of(models, failure)
+        return await self._analyse(models, texts, turns)
 
-        async def ask(batch: Batch) -> None:
-            async with self._permits[model.name]:
-                logits[list(batch.rows)] = await self._triton.infer(model.name, *pad_right(tokens, batch))
+    async def _analyse(self, models: Models, texts: Sequence[str], turns: frozenset[str]) -> list[Analysis]:
+        """By exactly these models; `turns`: those whose canary answers in their stead."""
+        tokens = await self._classifier.encode(texts, (loaded.tokenizer for loaded in models.in_service()))
 
-        # A task group: the first failure cancels the rest, instead of leaving requests behind that nobody waits for.
-        try:
-            async with asyncio.TaskGroup() as group:
-                for batch in batches:
-                    group.create_task(ask(batch))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return probabilities(logits, model.activation)
+        async def answer(in_service: Loaded, score: Score) -> Answer:
+            async def ask(loaded: Loaded) -> Answer:
+                if loaded.tokenizer not in tokens:
+                    tokens.update(await self._classifier.encode(texts, [loaded.tokenizer]))
+                return await self._classifier.ask(loaded, tokens, score)
+
+            canary = models.canaries.get(in_service.model.name)
+            if canary is None or in_service.model.name not in turns:
+                return await ask(in_service)
+            return await self._canaries.answer(canary, in_service, ask)
+
+        if turns:
+            # Nothing of this call may run beside one of the two that are timed and not beside the other.
+            sentiment = await answer(models.sentiment, self._sentiments)
+            emotion = await answer(models.emotion, emotions)
+        else:
+            sentiment, emotion = await together(
+                answer(models.sentiment, self._sentiments), answer(models.emotion, emotions)
+            )
+        return [
+            Analysis(
+                model_name=sentiment.model.source,
+                model_version=sentiment.model.version,
+                sentiment_label=label,
+                confidence=confidence,
+                emotion_model_name=emotion.model.source,
+                emotion_model_version=emotion.model.version,
+                emotion=mood,
+                emotion_confidence=mood_confidence,
+            )
+            for (label, confidence), (mood, mood_confidence) in zip(sentiment.verdicts, emotion.verdicts, strict=True)
+        ]
 
     def close(self) -> None:
-        for tokenizer in self._loaded.tokenizers.values() if self._loaded else ():
-            tokenizer.close()
-
-
-def _tokenizer_key(model: Model) -> str:
-    return f"{model.tokenizer_sha256}:{model.max_tokens}"
+        self._classifier.close()
 
 
 @asynccontextmanager

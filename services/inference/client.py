@@ -1,12 +1,14 @@
 """Triton over gRPC. One long-lived channel a process; Triton's errors in our own terms."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
-from tritonclient.grpc import InferInput, InferRequestedOutput
+from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
@@ -16,12 +18,16 @@ from services.common.errors import Rejected, Transient
 # The input was refused for what it is. Everything else (away, overloaded, out of time, a model that is loading or
 # whose backend crashed) may pass.
 _REJECTING = ("StatusCode.INVALID_ARGUMENT", "StatusCode.OUT_OF_RANGE", "StatusCode.UNIMPLEMENTED")
+_UNKNOWN_MODEL = "StatusCode.NOT_FOUND"
+# How long closing waits for requests that nobody waits for any more.
+CLOSE_TIMEOUT_S = 5.0
 
 
 class TritonClient:
     def __init__(self, client: InferenceServerClient, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self._at_triton: set[asyncio.Task[InferResult]] = set()
 
     async def model_config(self, model: str) -> ModelConfig:
         """The configuration that Triton serves `model` with."""
@@ -29,28 +35,58 @@ class TritonClient:
             response = await self._client.get_model_config(model, client_timeout=self._timeout_s)
         return response.config
 
-    async def infer(self, model: str, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits `[rows, labels]` of token ids and mask, `[rows, length]` both."""
+    async def find_model_config(self, model: str) -> ModelConfig | None:
+        """The same; None where Triton serves no such model."""
+        try:
+            return await self.model_config(model)
+        except Transient as error:
+            cause = error.__cause__
+            if isinstance(cause, InferenceServerException) and cause.status() == _UNKNOWN_MODEL:
+                return None
+            raise
+
+    async def infer(
+        self, model: str, version: int, ids: NDArray[np.int64], mask: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Logits `[rows, labels]` of token ids and mask, `[rows, length]` both, by exactly this version."""
         inputs = []
         for name, array in (("input_ids", ids), ("attention_mask", mask)):
             tensor = InferInput(name, list(array.shape), "INT64")
             tensor.set_data_from_numpy(array)
             inputs.append(tensor)
         with triton_errors(model):
-            result = await self._client.infer(
+            request = self._client.infer(
                 model,
                 inputs,
+                model_version=str(version),
                 outputs=[InferRequestedOutput("logits")],
+                # Past it the request is cancelled, and Triton drops it where it still waits in the queue.
                 client_timeout=self._timeout_s,
-                # Triton drops what waited longer in its queue: nobody would wait for the answer any more.
-                timeout=int(self._timeout_s * 1e6),
             )
+            result = await self._to_its_end(request)
             logits = result.as_numpy("logits")
         if logits is None or logits.shape[:1] != ids.shape[:1] or logits.dtype != np.float32:
             raise Transient(f"Triton answered {model} with no logits for {ids.shape[0]} rows")
         if not np.isfinite(logits).all():
             raise Transient(f"Triton answered {model} with logits that are not finite")
         return np.asarray(logits, dtype=np.float32)
+
+    async def _to_its_end(self, request: Coroutine[Any, Any, InferResult]) -> InferResult:
+        """The result. Where we are cancelled, the request is not: its answer comes, and is thrown away.
+
+        A cancellation that meets the answer on its way out crashes the server, about one in ten thousand does
+        (triton-inference-server/server issue 8034).
+        """
+        task = asyncio.create_task(request)
+        self._at_triton.add(task)
+        task.add_done_callback(self._at_triton.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Waits for what is still at Triton, but not for long."""
+        if self._at_triton:
+            await asyncio.wait(self._at_triton, timeout=CLOSE_TIMEOUT_S)
+        await self._client.close()
 
 
 @asynccontextmanager
@@ -70,10 +106,11 @@ async def open_triton(url: str, timeout_s: float) -> AsyncIterator[TritonClient]
             ("grpc.max_reconnect_backoff_ms", 2_000),
         ],
     )
+    triton = TritonClient(client, timeout_s)
     try:
-        yield TritonClient(client, timeout_s)
+        yield triton
     finally:
-        await client.close()
+        await triton.close()
 
 
 @contextmanager

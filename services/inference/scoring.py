@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.inference.models import Activation
+from services.inference.models import Activation, Model
+
+# A label and its probability.
+Verdict = tuple[str, float]
 
 NEUTRAL = "neutral"
 # What checkpoints of the hub call the three classes; everything else is only lower-cased.
@@ -35,7 +38,7 @@ def sentiment_names(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(_ALIASES.get(label, label) for label in lowered)
 
 
-def top_labels(scores: NDArray[np.float32], labels: Sequence[str]) -> list[tuple[str, float]]:
+def top_labels(scores: NDArray[np.float32], labels: Sequence[str]) -> list[Verdict]:
     """The likeliest label of each row, with its probability."""
     best = scores.argmax(axis=1)
     return [(labels[i], float(scores[row, i])) for row, i in enumerate(best)]
@@ -44,3 +47,15 @@ def top_labels(scores: NDArray[np.float32], labels: Sequence[str]) -> list[tuple
 def with_neutral_band(label: str, score: float, labels: Sequence[str], neutral_below: float) -> str:
     """Models without a neutral class (SST-2) call an unsure post neutral; others are taken at their word."""
     return NEUTRAL if NEUTRAL not in labels and score < neutral_below else label
+
+
+def sentiments(model: Model, logits: NDArray[np.float32], neutral_below: float) -> list[Verdict]:
+    """Negative, neutral or positive for each row of the sentiment model's logits, `[rows, labels]`."""
+    names = sentiment_names(model.labels)
+    tops = top_labels(probabilities(logits, model.activation), names)
+    return [(with_neutral_band(label, score, names, neutral_below), score) for label, score in tops]
+
+
+def emotions(model: Model, logits: NDArray[np.float32]) -> list[Verdict]:
+    """The emotion of each row of the emotion model's logits, `[rows, labels]`, as the model calls it."""
+    return top_labels(probabilities(logits, model.activation), model.labels)

@@ -1,31 +1,53 @@
-"""Tokenization in Rust, on a thread of its own, off the event loop."""
+"""Tokenization in Rust: what the model was exported with, or nothing."""
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import hashlib
 
 from tokenizers import Tokenizer
+
+from services.common.errors import ConfigurationError
+from services.inference.models import Model
 
 TokenIds = list[int]
 
 
 class PostTokenizer:
-    """One tokenizer file. Texts beyond `max_tokens` are cut to it, special tokens kept (tokens, not characters)."""
+    """A tokenizer file. Texts beyond `max_tokens` are cut to it, special tokens kept (tokens, not characters)."""
 
-    def __init__(self, path: Path, max_tokens: int) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
+    def __init__(self, content: bytes, max_tokens: int) -> None:
+        self._tokenizer = Tokenizer.from_buffer(content)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
-        # The tokenizer spreads a batch over all cores by itself and releases the interpreter lock meanwhile.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tokenizer")
 
-    async def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-        """Token ids of each text, 2 to `max_tokens` of them."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.encode_now, list(texts))
+    def encode(self, texts: list[str]) -> list[TokenIds]:
+        """Token ids of each text, 2 to `max_tokens` of them.
 
-    def encode_now(self, texts: list[str]) -> list[TokenIds]:
+        To be called on a thread: it spreads a batch over all cores by itself, without the interpreter lock.
+        """
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
 
-    def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+
+def read_tokenizer(model: Model) -> PostTokenizer:
+    """The model's tokenizer; blocks while megabytes are read.
+
+    ConfigurationError if it is not the one the model was exported with: scores of a wrong tokenizer look plausible and
+    are noise.
+    """
+    try:
+        content = model.tokenizer_file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"model {model.name} version {model.version}: its tokenizer cannot be read ({error}); "
+            "MODEL_REPOSITORY must be the folder that Triton serves"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != model.tokenizer_sha256:
+        raise ConfigurationError(
+            f"model {model.name} version {model.version}: {model.tokenizer_file} is not the tokenizer that the served "
+            "model was exported with; MODEL_REPOSITORY must be the folder that Triton serves"
+        )
+    try:
+        return PostTokenizer(content, model.max_tokens)
+    # The library raises bare Exception.
+    except Exception as error:
+        raise ConfigurationError(
+            f"model {model.name} version {model.version}: {model.tokenizer_file} is no tokenizer: {error}"
+        ) from error

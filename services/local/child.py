@@ -5,24 +5,31 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.common.errors import UndertoneError
+
 Check = Callable[[], Awaitable[bool]]
+
+
+class NeverReady(UndertoneError):
+    """The process runs, but will not get ready, however long one waits; the message says why."""
 
 
 @dataclass(frozen=True)
 class Child:
     """One process.
 
-    `ready` does a real operation (a query, a ping, an inference) and returns whether it succeeded; it must not raise
-    and must return within a few seconds. While the process runs, the supervisor calls it again every
+    `ready` does a real operation (a query, a ping, an inference) and returns whether it succeeded; it raises nothing
+    but NeverReady and must return within a few seconds. While the process runs, the supervisor calls it again every
     `health_interval_s`; after `health_failures` failures in a row it restarts the process (0: never).
     `environment` is complete: nothing is inherited. `stdin` is written at the start and closed (a password that way
-    does not show in the process list).
+    does not show in the process list). `arguments` follow the command; they are asked for at each start.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     ready: Check
+    arguments: Callable[[], Sequence[str]] = tuple
     cwd: Path = field(default_factory=Path.cwd)
     uid: int | None = None
     gid: int | None = None

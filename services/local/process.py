@@ -97,7 +97,7 @@ def command_line(child: Child) -> list[str]:
     """The child's command behind `exec_child`, which must be started from this process's main thread."""
     account = ["-" if number is None else str(number) for number in (child.uid, child.gid)]
     # -I: neither the environment's Python settings nor the user's folder have a say here.
-    return [sys.executable, "-I", "-S", str(EXEC_CHILD), str(os.getpid()), *account, *child.command]
+    return [sys.executable, "-I", "-S", str(EXEC_CHILD), str(os.getpid()), *account, *child.command, *child.arguments()]
 
 
 def held_back(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import UndertoneError
-from services.local.child import Child
+from services.local.child import Child, NeverReady
 from services.local.guardian import Guardian
 from services.local.process import Process
 
@@ -144,15 +144,19 @@ class Runner:
         loop = asyncio.get_running_loop()
         deadline, poll_s = loop.time() + self.child.ready_timeout_s, FIRST_POLL_S
         while not self._over(process):
-            if await self._check(process):
+            reason = f"was not ready within {self.child.ready_timeout_s:.0f} s" if loop.time() >= deadline else None
+            try:
+                ready = await self._check(process)
+            except NeverReady as error:
+                ready, reason = False, str(error)
+            if ready:
                 self._ready_since = loop.time()
                 if self.first_ready.done():
                     self._say(f"{self.child.name} is back")
                 else:
                     self.first_ready.set_result(None)
                 return None
-            if loop.time() >= deadline:
-                reason = f"was not ready within {self.child.ready_timeout_s:.0f} s"
+            if reason is not None:
                 if not self.first_ready.done():
                     self._give_up(reason)
                 return reason
@@ -167,14 +171,17 @@ class Runner:
         failures = 0
         while not self._over(process):
             await self._pause(process, self.child.health_interval_s)
-            healthy = self._over(process) or await self._check(process)
+            try:
+                healthy = self._over(process) or await self._check(process)
+            except NeverReady:
+                healthy = False
             failures = 0 if healthy or self._over(process) else failures + 1
             if failures >= self.child.health_failures:
                 return f"failed {failures} health checks in a row"
         return None
 
     async def _check(self, process: Process) -> bool:
-        """One readiness check, given up when the process ends or has to be stopped meanwhile."""
+        """One readiness check, given up when the process ends or has to be stopped meanwhile; NeverReady passes."""
         check = asyncio.ensure_future(asyncio.wait_for(self.child.ready(), CHECK_TIMEOUT_S))
         await _first_of(check, process.ended, self._stopping)
         if self._over(process):
@@ -182,7 +189,9 @@ class Runner:
             check.cancel()
             await asyncio.wait({check})
             return False
-        return check.exception() is None and check.result()
+        if isinstance(error := check.exception(), NeverReady):
+            raise error
+        return error is None and check.result()
 
     async def _pause(self, process: Process, seconds: float | None) -> None:
         await _first_of(process.ended, self._stopping, within_s=seconds)

@@ -2,10 +2,13 @@
 
 import os
 import secrets
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from services.common.errors import ConfigurationError
 from services.local.child import Child
+from services.local.cores import physical_cores
 from services.local.triton_machine import (
     check_port_free,
     check_shared_memory,
@@ -14,7 +17,8 @@ from services.local.triton_machine import (
     remove_stale_regions,
 )
 from services.local.triton_probe import Probe
-from services.local.triton_staging import LOCAL_CONFIG, Staged, stage
+from services.local.triton_repository import model_names, read_models
+from services.local.triton_staging import stage_backends
 
 # Requests at work get so long when the server stops; a little more, and the supervisor kills it.
 EXIT_TIMEOUT_S = 10
@@ -32,12 +36,14 @@ def triton_child(
     metrics_port: int,
     config_name: str = "cpu",
     threads: int | None = None,
+    only: Sequence[str] = (),
 ) -> Child:
-    """The server on loopback, gRPC and metrics only, serving every model of the repository.
+    """The server on loopback, gRPC and metrics only, serving every model of the repository, or `only` these.
 
-    `env_dir` is made by `triton_env`; `work_dir` (to be writable and executable) is filled anew. `threads`: intra-op
-    threads of each model instance, by default the share of the physical cores. ConfigurationError when the machine,
-    a port, the environment or the repository is not as it must be.
+    `env_dir` is made by `triton_env`; `work_dir` (to be writable and executable) is filled anew. The repository is
+    served itself, so that LoadModel takes what is in it then. `threads`: intra-op threads of each model instance on
+    the CPU, by default the share of the physical cores; a model that was tuned keeps its own. ConfigurationError when
+    the machine, a port, the environment or the repository is not as it must be.
     """
     check_port_free(grpc_port, "LOCAL_TRITON_GRPC_PORT")
     check_port_free(metrics_port, "LOCAL_TRITON_METRICS_PORT")
@@ -48,20 +54,28 @@ def triton_child(
     wheel = site / "tritonserver"
     version, library = python_library(env_dir / "bin" / "python")
     stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
-    work_dir = work_dir.resolve()
-    staged = stage(wheel, stub, model_repository, work_dir, config_name=config_name, threads=threads)
+    work_dir, model_repository = work_dir.resolve(), model_repository.resolve()
+    models = read_models(model_repository, config_name, only)
+    backends = stage_backends(wheel, stub, work_dir)
     server_id = f"undertone-{secrets.token_hex(8)}"
     remove_stale_regions(work_dir)
     return Child(
         name="triton",
         command=[
-            *_command(wheel / "bin" / "tritonserver", staged, server_id),
+            *_command(wheel / "bin" / "tritonserver"),
+            f"--id={server_id}",
+            f"--model-repository={model_repository}",
+            f"--backend-directory={backends}",
+            f"--model-config-name={config_name}",
             f"--backend-config=python,shm-region-prefix-name={region_prefix(work_dir)}",
             f"--grpc-port={grpc_port}",
             f"--metrics-port={metrics_port}",
         ],
-        environment=_environment(env_dir.resolve(), site.with_name("nvidia_pytriton.libs"), library),
-        ready=Probe(f"127.0.0.1:{grpc_port}", server_id, staged.configs),
+        # Read again at each start: a canary may have come or gone since.
+        arguments=partial(_load_models, model_repository, config_name, only),
+        environment=_environment(env_dir.resolve(), site.with_name("nvidia_pytriton.libs"), library)
+        | {"UNDERTONE_INTRA_OP_THREADS": str(threads or models.threads), "UNDERTONE_CORES": str(physical_cores())},
+        ready=Probe(f"127.0.0.1:{grpc_port}", server_id, list(models.required.values())),
         cwd=work_dir,
         stop_timeout_s=KILL_AFTER_S,
         ready_timeout_s=READY_TIMEOUT_S,
@@ -71,17 +85,21 @@ def triton_child(
     )
 
 
-def _command(binary: Path, staged: Staged, server_id: str) -> list[str]:
+def _load_models(model_repository: Path, config_name: str, only: Sequence[str]) -> list[str]:
+    return [f"--load-model={name}" for name in only or model_names(model_repository, config_name)]
+
+
+def _command(binary: Path) -> list[str]:
     # pip keeps the execute bit of a wheel's file only if it was packed with one.
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     return [
         str(binary),
-        f"--id={server_id}",
-        f"--model-repository={staged.models}",
-        f"--backend-directory={staged.backends}",
-        f"--model-config-name={LOCAL_CONFIG}",
-        "--model-control-mode=none",
+        # Other versions come into service by LoadModel.
+        "--model-control-mode=explicit",
+        # A broken canary is no reason to serve nothing. The probe tells when a model that has to be there is not.
+        "--exit-on-error=false",
+        "--strict-readiness=false",
         "--disable-auto-complete-config",
         "--allow-http=false",
         "--grpc-address=127.0.0.1",

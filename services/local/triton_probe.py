@@ -8,7 +8,10 @@ import numpy as np
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
+from tritonclient.grpc.service_pb2 import RepositoryIndexResponse
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
+
+from services.local.child import NeverReady
 
 TIMEOUT_S = 4.0
 INFERENCE_TIMEOUT_S = 2.5
@@ -16,10 +19,14 @@ INFERENCE_TIMEOUT_S = 2.5
 # largest one (64 rows of 512 tokens) takes a slow core about 20 s.
 STALL_S = 60.0
 _BUSY = {"StatusCode.DEADLINE_EXCEEDED", "StatusCode.UNAVAILABLE"}
+_MISFIT = "StatusCode.INVALID_ARGUMENT"
 
 
 class Probe:
-    """`await probe()`: True when the server with that id answers for each model, within `TIMEOUT_S`; never raises."""
+    """`await probe()`: True when the server with that id answers for each model, within `TIMEOUT_S`.
+
+    It raises nothing but NeverReady, with the server's reason, where a model failed to load.
+    """
 
     def __init__(self, url: str, server_id: str, configs: Sequence[ModelConfig]) -> None:
         self.url = url
@@ -34,6 +41,8 @@ class Probe:
                 if metadata.name != self.server_id:
                     return False
                 return all(await asyncio.gather(*(model.answers(client) for model in self._models)))
+        except NeverReady:
+            raise
         except Exception:
             # Whatever went wrong (refused, timed out, a stranger's protocol), the answer is the same.
             return False
@@ -49,12 +58,33 @@ class _Model:
         self._worked_at: float | None = None
 
     async def answers(self, client: InferenceServerClient) -> bool:
+        error = await self._infer(client)
+        if error and error.status() == _MISFIT:
+            # Another version may have come into service, with other lengths or inputs.
+            answer = await client.get_model_config(self._name)
+            self._inputs = tiny_inputs(answer.config)
+            error = await self._infer(client)
+        if error is None:
+            self._worked_at = time.monotonic()
+            return True
+        await self._refuse_the_unloadable(client)
+        return error.status() in _BUSY and await self._works(client)
+
+    async def _infer(self, client: InferenceServerClient) -> InferenceServerException | None:
+        """What came instead of an answer."""
         try:
             await client.infer(self._name, self._inputs, client_timeout=INFERENCE_TIMEOUT_S)
         except InferenceServerException as error:
-            return error.status() in _BUSY and await self._works(client)
-        self._worked_at = time.monotonic()
-        return True
+            return error
+        return None
+
+    async def _refuse_the_unloadable(self, client: InferenceServerClient) -> None:
+        """NeverReady unless a version of the model is there or on its way."""
+        index = await client.get_model_repository_index()
+        entries = [entry for entry in index.models if entry.name == self._name]
+        if all(entry.state in {"", "UNAVAILABLE"} for entry in entries):
+            failed = [entry for entry in entries if entry.reason]
+            raise NeverReady(_reason(failed[0]) if failed else f"did not load '{self._name}'; its log says why")
 
     async def _works(self, client: InferenceServerClient) -> bool:
         """Whether it answered anyone within `STALL_S`; False before its first answer to a probe."""
@@ -66,6 +96,12 @@ class _Model:
         if successes != self._successes:
             self._successes, self._worked_at = successes, now
         return now - self._worked_at < STALL_S
+
+
+def _reason(entry: RepositoryIndexResponse.ModelIndex) -> str:
+    # In one line, and without the place in the backend's code where it was noticed.
+    text = " ".join(entry.reason.split("\n\nAt:")[0].split())
+    return f"failed to load '{entry.name}' version {entry.version}: {text}"
 
 
 def tiny_inputs(config: ModelConfig) -> list[InferInput]:

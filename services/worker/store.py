@@ -13,9 +13,9 @@ from services.common.messages import AnalysedPost, Analysis, Post
 _INSERT = """
 WITH incoming AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                         $8::real[], $9::text[], $10::real[])
-           AS t (post_id, source, content, author, created_at, model_name,
-                 label, confidence, emotion, emotion_confidence)
+                         $8::real[], $9::text[], $10::real[], $11::int[], $12::text[], $13::int[])
+           AS t (post_id, source, content, author, created_at, model_name, label, confidence,
+                 emotion, emotion_confidence, model_version, emotion_model_name, emotion_model_version)
 ), stored AS (
     INSERT INTO social_media_posts (post_id, source, content, author, created_at)
     SELECT post_id, source, content, author, created_at FROM incoming
@@ -23,9 +23,11 @@ WITH incoming AS (
     RETURNING post_id
 ), analysed AS (
     INSERT INTO sentiment_analysis
-           (post_id, model_name, sentiment_label, confidence_score, emotion, emotion_confidence, analyzed_at)
+           (post_id, model_name, sentiment_label, confidence_score, emotion, emotion_confidence,
+            model_version, emotion_model_name, emotion_model_version, analyzed_at)
     SELECT DISTINCT ON (i.post_id)
-           i.post_id, i.model_name, i.label, i.confidence, i.emotion, i.emotion_confidence, $11::timestamptz
+           i.post_id, i.model_name, i.label, i.confidence, i.emotion, i.emotion_confidence,
+           i.model_version, i.emotion_model_name, i.emotion_model_version, $14::timestamptz
     FROM incoming AS i JOIN stored USING (post_id)
     ON CONFLICT (post_id, model_name) DO NOTHING
 )
@@ -42,7 +44,7 @@ async def store(
     """
     if not posts:
         return []
-    columns: list[list[object]] = [[] for _ in range(10)]
+    columns: list[list[object]] = [[] for _ in range(13)]
     for post, analysis in posts:
         row = (
             post.post_id,
@@ -55,6 +57,9 @@ async def store(
             analysis.confidence,
             analysis.emotion,
             analysis.emotion_confidence,
+            analysis.model_version,
+            analysis.emotion_model_name or None,
+            analysis.emotion_model_version or None,
         )
         for column, value in zip(columns, row, strict=True):
             column.append(value)

@@ -27,10 +27,12 @@ async def test_answers_equal_the_runtime_called_directly_on_each_text_alone(anal
     models = await analyzer.models()
     sentiment, emotion = direct_scores("sentiment", texts), direct_scores("emotion", texts)
     for analysis, s, e in zip(analyses, sentiment, emotion, strict=True):
-        assert abs(analysis.confidence - s[models.sentiment.labels.index(analysis.sentiment_label)]) < TOLERANCE
+        assert abs(analysis.confidence - s[models.sentiment.model.labels.index(analysis.sentiment_label)]) < TOLERANCE
         assert abs(analysis.confidence - s.max()) < TOLERANCE
-        assert abs(analysis.emotion_confidence - e[models.emotion.labels.index(analysis.emotion)]) < TOLERANCE
+        assert abs(analysis.emotion_confidence - e[models.emotion.model.labels.index(analysis.emotion)]) < TOLERANCE
         assert abs(analysis.emotion_confidence - e.max()) < TOLERANCE
+        assert (analysis.model_name, analysis.model_version) == ("undertone-starter-sentiment", 1)
+        assert (analysis.emotion_model_name, analysis.emotion_model_version) == ("undertone-starter-emotion", 1)
 
 
 async def test_an_answer_does_not_depend_on_its_neighbours(analyzer: Analyzer) -> None:

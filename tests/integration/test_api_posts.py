@@ -25,6 +25,7 @@ async def store(database: asyncpg.Connection | PoolConnectionProxy, post_id: str
         "confidence": 0.87,
         "emotion": "joy",
         "model": "model",
+        "version": 3,
     } | values
     await database.execute(
         """INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at)
@@ -37,10 +38,12 @@ async def store(database: asyncpg.Connection | PoolConnectionProxy, post_id: str
     )
     if row["label"]:
         await database.execute(
-            """INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion)
-               VALUES ($1, $2, $3, $4, $5)""",
+            """INSERT INTO sentiment_analysis
+                      (post_id, model_name, model_version, sentiment_label, confidence_score, emotion)
+               VALUES ($1, $2, $3, $4, $5, $6)""",
             post_id,
             row["model"],
+            row["version"],
             row["label"],
             row["confidence"],
             row["emotion"],
@@ -76,7 +79,13 @@ async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> Non
             "content": "text",
             "author": "me",
             "created_at": "2026-01-01T00:00:00Z",
-            "sentiment": {"label": "positive", "confidence": 0.87, "emotion": "joy", "model_name": "model"},
+            "sentiment": {
+                "label": "positive",
+                "confidence": 0.87,
+                "emotion": "joy",
+                "model_name": "model",
+                "model_version": 3,
+            },
         }
     ]
     assert page["filters"]["source"] == "test"

@@ -17,7 +17,14 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 def analysed(posts: list[Post], label: str = "positive") -> list[tuple[Post, Analysis]]:
     analysis = Analysis(
-        model_name="model", sentiment_label=label, confidence=0.75, emotion="joy", emotion_confidence=0.5
+        model_name="model",
+        model_version=2,
+        sentiment_label=label,
+        confidence=0.75,
+        emotion_model_name="moods",
+        emotion_model_version=7,
+        emotion="joy",
+        emotion_confidence=0.5,
     )
     return [(post, analysis) for post in posts]
 
@@ -51,6 +58,18 @@ async def test_posts_come_back_as_they_were(pool: asyncpg.Pool) -> None:
             post.created_at,
         )
         assert (row["sentiment_label"], row["confidence_score"], row["emotion"]) == ("positive", 0.75, "joy")
+        assert (row["model_name"], row["model_version"]) == ("model", 2)
+        assert (row["emotion_model_name"], row["emotion_model_version"]) == ("moods", 7)
+
+
+async def test_an_analysis_from_before_versions_were_recorded_is_stored_as_such(pool: asyncpg.Pool) -> None:
+    analysis = Analysis(
+        model_name="m", sentiment_label="neutral", confidence=0.5, emotion="joy", emotion_confidence=0.5
+    )
+    await store(pool, [(make_posts(1)[0], analysis)], NOW)
+    row = await pool.fetchrow("SELECT model_version, emotion_model_name, emotion_model_version FROM sentiment_analysis")
+    assert row is not None
+    assert tuple(row) == (0, None, None)
 
 
 async def test_a_redelivered_batch_changes_nothing_and_announces_nothing(pool: asyncpg.Pool) -> None:

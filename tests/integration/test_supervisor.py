@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from services.local import runner as runner_module
+from services.local.child import NeverReady
 from services.local.process import EXEC_CHILD
 from tests.integration.supervision import Stage, all_up, is_gone, supervised, until
 
@@ -132,6 +133,52 @@ async def test_a_child_that_is_never_ready_ends_the_start(stage: Stage) -> None:
     async with supervised(stage, [replace(stage.child("worker"), ready_timeout_s=0.3)]) as run:
         assert await run.task == 1
     assert any("worker did not start: it was not ready within" in line for line in run.lines())
+
+
+async def test_a_child_that_says_it_will_never_be_ready_ends_the_start_at_once(stage: Stage) -> None:
+    """With its reason; waiting and starting it again would not help."""
+
+    async def ready() -> bool:
+        raise NeverReady("failed to load 'sentiment' version 2")
+
+    async with supervised(stage, [replace(stage.child("triton"), ready=ready, ready_timeout_s=600)]) as run:
+        assert await run.task == 1
+    assert any(
+        "triton did not start: it failed to load 'sentiment' version 2. Its last" in line for line in run.lines()
+    )
+
+
+async def test_a_restarted_child_that_will_never_be_ready_is_started_again(stage: Stage) -> None:
+    """What is wrong may be put right while everything else goes on."""
+    refusals = 0
+    worker = stage.child("worker")
+
+    async def ready() -> bool:
+        nonlocal refusals
+        if "broken" in stage.sick:
+            refusals += 1
+            raise NeverReady("failed to load 'sentiment' version 2")
+        return await worker.ready()
+
+    async with supervised(stage, [replace(worker, ready=ready, health_interval_s=0.01, health_failures=3)]) as run:
+        await all_up(run)
+        stage.sick.add("broken")
+        await until(lambda: "failed to load 'sentiment' version 2; starting it again" in run.terminal.getvalue())
+        stage.sick.clear()
+        await until(lambda: "worker is back" in run.terminal.getvalue())
+    assert any("failed 3 health checks in a row" in line for line in run.lines())
+    assert refusals >= 4
+
+
+async def test_arguments_are_asked_for_at_each_start(stage: Stage) -> None:
+    words = iter([["first"], ["second"]])
+    shell = replace(
+        stage.child("shell"), command=["/bin/sh", "-c", 'echo "got $1"; exit 3', "-"], arguments=lambda: next(words, [])
+    )
+    async with supervised(stage, [shell]) as run:
+        assert await run.task == 1
+    told = [line.rpartition("| ")[2] for line in run.lines() if "| got" in line]
+    assert told[:3] == ["got first", "got second", "got"]
 
 
 async def test_a_missing_program_is_a_failed_start(stage: Stage) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from subprocess import Popen
 
 import psutil
+import pytest
 from tritonclient.grpc import InferenceServerClient
 
-from services.local.child import Check, Child
+from services.local.child import Check, Child, NeverReady
+from services.local.cores import physical_cores
 from services.local.triton_probe import Probe
 from tests.integration import triton_models as models
 from tests.integration.triton_requests import Together, posts
-from tests.integration.triton_server import child_of, free_ports, started
+from tests.integration.triton_server import child_of, free_ports, running_triton, started
 
 
 @contextlib.contextmanager
@@ -84,6 +86,85 @@ def test_nothing_is_left_after_a_stop(tmp_path: Path) -> None:
         assert not answer(probe)
         assert not regions(child)
     assert not list((tmp_path / "home").iterdir())
+
+
+def test_a_promotion_does_not_make_it_look_ill(tmp_path: Path) -> None:
+    """The new version takes another length: the probe reads the configuration again."""
+
+    def of(version: int) -> str:
+        dims = [models.tensor(name, "INT64", str(16 * version)) for name in ("input_ids", "attention_mask")]
+        policy = f"version_policy {{ specific {{ versions: [ {version} ] }} }}"
+        return models.config("first", inputs=dims, extra=policy)
+
+    repository, content = tmp_path / "repository", models.model(models.classifier())
+    models.write(repository, "first", of(1), content)
+    child = child_of(tmp_path / "work", repository, free_ports(2))
+    assert isinstance(child.ready, Probe)
+    with started(child), InferenceServerClient(child.ready.url) as client:
+        models.write(repository, "first", of(2), content, version="2")
+        client.load_model("first")
+        assert not client.is_model_ready("first", "1")
+        assert answer(child.ready)
+
+
+def test_a_canary_may_be_broken(tmp_path: Path) -> None:
+    """It is loaded, but neither a missing file nor a damaged configuration of it keeps the others from being served."""
+    repository, content = tmp_path / "repository", models.model(models.classifier())
+    canary = models.parameter("canary_of", "good") + 'default_model_filename: "absent.onnx"'
+    models.write(repository, "good", models.config("good"), content)
+    models.write(repository, "good_canary", models.config("good_canary", extra=canary), content)
+    models.write(repository, ".unfinished", "damaged {", content)
+    with (
+        running_triton(tmp_path, repository) as running,
+        InferenceServerClient(f"127.0.0.1:{running.grpc_port}") as client,
+    ):
+        assert client.is_model_ready("good")
+        assert not client.is_model_ready("good_canary")
+        (repository / "good_canary" / "1" / "model.onnx").rename(repository / "good_canary" / "1" / "absent.onnx")
+        client.load_model("good_canary")
+        assert client.is_model_ready("good_canary")
+    (repository / "good_canary" / "config.pbtxt").write_text("damaged {")
+    with running_triton(tmp_path, repository):
+        assert "good_canary/config.pbtxt" in (tmp_path / "triton.log").read_text()
+
+
+def test_what_is_loaded_is_read_at_each_start(tmp_path: Path) -> None:
+    """A canary that came while the server ran is served again after a restart."""
+    repository, content = tmp_path / "repository", models.model(models.classifier())
+    models.write(repository, "good", models.config("good"), content)
+    child = child_of(tmp_path / "work", repository, free_ports(2))
+    assert child.arguments() == ["--load-model=good"]
+    models.write(repository, "good_canary", models.config("good_canary"), content)
+    assert child.arguments() == ["--load-model=good", "--load-model=good_canary"]
+
+
+def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
+    repository, content = tmp_path / "repository", models.model(models.classifier())
+    models.write(repository, "good", models.config("good"), content)
+    models.write(repository, "bad", models.config("bad", extra='default_model_filename: "absent.onnx"'), content)
+    reason = r"^failed to load 'bad' version 1: .* unable to find '.*absent.onnx'$"
+    with pytest.raises(NeverReady, match=reason), running_triton(tmp_path, repository):
+        pass
+
+
+def test_instances_get_this_machines_threads_unless_tuned(tmp_path: Path) -> None:
+    """ONNX Runtime's pool has a thread less than it computes with, because the caller helps."""
+    configured = models.parameter("intra_op_thread_count", "4")
+    tuned = configured + models.parameter("tuned_cores", "1000")
+    repository, content = tmp_path / "repository", models.model(models.classifier())
+    models.write(repository, "plain", models.config("plain", extra=configured), content)
+    models.write(repository, "tuned", models.config("tuned", extra=tuned), content)
+    with running_triton(tmp_path, repository) as running:
+        stubs = {
+            name: stub
+            for stub in psutil.Process(running.pid).children()
+            for name in ("plain", "tuned")
+            if any(name in word for word in stub.cmdline())
+        }
+        assert stubs["tuned"].num_threads() - stubs["plain"].num_threads() == 3
+        told = [line for line in (tmp_path / "triton.log").read_text().splitlines() if "tuned on" in line]
+    assert len(told) == 1
+    assert f"tuned was tuned on 1000 cores, this machine has {physical_cores()}: run" in told[0]
 
 
 def test_a_full_queue_is_no_illness_while_batches_finish(tmp_path: Path) -> None:

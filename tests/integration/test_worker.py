@@ -43,6 +43,17 @@ async def stored(dsn: str) -> int:
         await connection.close()
 
 
+async def models_named(dsn: str) -> set[tuple[str, int, str, int]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "SELECT model_name, model_version, emotion_model_name, emotion_model_version FROM sentiment_analysis"
+        )
+    finally:
+        await connection.close()
+    return {tuple(row) for row in rows}
+
+
 async def nothing_is_open(client: Redis, settings: Settings) -> bool:
     state = await group_state(client, settings.redis_stream_name, settings.redis_consumer_group)
     return state.lag == 0 and state.pending == 0
@@ -65,6 +76,9 @@ async def test_good_posts_are_stored_and_announced_and_bad_ones_buried(
             assert await worker.stop() == 0, worker.output
 
         assert await stored(triton_settings.database_dsn) == len(posts)
+        assert await models_named(triton_settings.database_dsn) == {
+            ("undertone-starter-sentiment", 1, "undertone-starter-emotion", 1)
+        }
         dead = await entries(client, dead_letter_stream(stream))
         assert {fields[b"reason"] for fields in dead} == set(BAD)
         assert len(dead) == len(BAD)

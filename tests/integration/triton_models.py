@@ -113,9 +113,11 @@ def config(
     )
 
 
-def write(repository: Path, name: str, text: str, content: bytes, filename: str = "model.onnx") -> None:
-    """The folder of one model, version 1."""
-    version = repository / name / "1"
-    version.mkdir(parents=True)
-    (version.parent / "config.pbtxt").write_text(text)
-    (version / filename).write_bytes(content)
+def write(
+    repository: Path, name: str, text: str, content: bytes, filename: str = "model.onnx", *, version: str = "1"
+) -> None:
+    """The folder of one model with that version, and its configuration."""
+    folder = repository / name / version
+    folder.mkdir(parents=True)
+    (folder.parent / "config.pbtxt").write_text(text)
+    (folder / filename).write_bytes(content)

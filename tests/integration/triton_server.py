@@ -74,7 +74,7 @@ def started(child: Child, *, until_ready: bool = True) -> Iterator[subprocess.Po
     log = child.cwd / "triton.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            child.command,
+            [*child.command, *child.arguments()],
             env=dict(child.environment),
             cwd=child.cwd,
             stdout=output,

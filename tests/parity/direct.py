@@ -21,7 +21,7 @@ def direct_scores(model: str, texts: Sequence[str]) -> NDArray[np.float32]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "1" / "model.onnx", options, providers=["CPUExecutionProvider"])
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(folder / "1" / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
 
     def score(text: str) -> NDArray[np.float32]:

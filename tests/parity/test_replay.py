@@ -21,7 +21,8 @@ TOLERANCE = 1e-3
 # Ten thousand real posts, where they are at hand; they may not be redistributed.
 REAL_POSTS = Path(os.environ.get("REPLAY_FILE", ROOT.parent / "shared" / "data" / "replay.10k.jsonl.gz"))
 LABELS = {
-    name: (ROOT / "model_repository" / name / "labels.txt").read_text().split() for name in ("sentiment", "emotion")
+    name: (ROOT / "model_repository" / name / "1" / "labels.txt").read_text().split()
+    for name in ("sentiment", "emotion")
 }
 
 

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError
-from services.local import triton_env, triton_machine, triton_staging
+from services.local import triton_env, triton_machine, triton_repository, triton_staging
 from services.local.cores import physical_cores
 from services.local.triton_probe import tiny_inputs
 
@@ -23,13 +23,14 @@ instance_group { kind: KIND_CPU count: 1 }
 parameters { key: "intra_op_thread_count" value { string_value: "7" } }
 parameters { key: "sequence_lengths" value { string_value: "32,16,64" } }
 """
+CANARY = 'parameters { key: "canary_of" value { string_value: "a" } }'
 
 
 @pytest.mark.parametrize(
     ("cores", "instances", "threads"), [(2, 2, 1), (2, 1, 2), (16, 2, 8), (7, 2, 3), (1, 2, 1), (4, 0, 4)]
 )
 def test_threads_of_all_instances_fit_the_cores(cores: int, instances: int, threads: int) -> None:
-    assert triton_staging.threads_per_instance(cores, instances) == threads
+    assert triton_repository.threads_per_instance(cores, instances) == threads
 
 
 def test_hyper_threads_and_quotas_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,61 +46,94 @@ def test_hyper_threads_and_quotas_count(tmp_path: Path, monkeypatch: pytest.Monk
         assert physical_cores(tmp_path, quota) == cores
 
 
-def staged(tmp_path: Path, texts: dict[str, str], threads: int | None = None) -> triton_staging.Staged:
-    """The result of staging these files below a model repository."""
-    stub = tmp_path / "stub"
-    stub.touch()
-    (tmp_path / "wheel" / "backends" / "python").mkdir(parents=True, exist_ok=True)
+def repository_of(folder: Path, texts: dict[str, str]) -> Path:
+    """A model repository with these files."""
     for name, text in texts.items():
-        path = tmp_path / "repository" / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return triton_staging.stage(
-        tmp_path / "wheel", stub, tmp_path / "repository", tmp_path / "work", config_name="cpu", threads=threads
-    )
+    return folder
 
 
-def test_staging_leaves_the_repository_alone_and_sets_threads(tmp_path: Path) -> None:
-    """The named configuration is taken before the default one; files are linked; a second staging starts afresh."""
-    texts = {
-        "a/config.pbtxt": CONFIG,
-        "b/config.pbtxt": "broken {",
-        "b/configs/cpu.pbtxt": CONFIG,
-        "a/1/model.onnx": "x",
-    }
+def test_the_backends_are_staged_afresh(tmp_path: Path) -> None:
+    wheel = repository_of(tmp_path / "wheel", {"backends/python/libtriton_python.so": "", "stub": ""})
     for _ in range(2):
-        result = staged(tmp_path, texts, threads=5)
-    assert len(result.configs) == 2
-    local = result.models / "b" / "configs" / "local.pbtxt"
-    parsed = text_format.Parse(local.read_text(), ModelConfig())
-    assert parsed.parameters["intra_op_thread_count"].string_value == "5"
-    assert local.read_text().startswith("# From b/cpu.pbtxt")
-    assert (result.models / "a" / "1" / "model.onnx").read_text() == "x"
-    assert (tmp_path / "repository" / "a" / "config.pbtxt").read_text() == CONFIG
-    assert not (tmp_path / "repository" / "a" / "configs").exists()
-    assert (result.backends / "onnxruntime" / "model.py").is_file()
-    assert (result.backends / "python" / "stub").is_file()
+        backends = triton_staging.stage_backends(wheel, wheel / "stub", tmp_path / "work")
+        assert (backends / "onnxruntime" / "model.py").is_file()
+        assert sorted(path.name for path in (backends / "python").iterdir()) == ["libtriton_python.so", "stub"]
+        (backends / "python" / "left over").touch()
 
 
-def test_two_instances_share_the_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_loads_what_has_a_configuration(tmp_path: Path) -> None:
+    """By name, sorted; the exporter's unfinished work and files are passed over."""
+    texts = {
+        "b/configs/cpu.pbtxt": CONFIG,
+        "a/config.pbtxt": CONFIG,
+        "only_versions/1/model.onnx": "",
+        ".staging/config.pbtxt": CONFIG,
+        ".b.lock": "",
+    }
+    assert triton_repository.model_names(repository_of(tmp_path, texts), "cpu") == ["a", "b"]
+
+
+def test_the_named_configuration_is_taken_before_the_default_one(tmp_path: Path) -> None:
+    texts = {"a/config.pbtxt": "broken {", "a/configs/cpu.pbtxt": CONFIG}
+    models = triton_repository.read_models(repository_of(tmp_path, texts), "cpu")
+    assert models.required["a"].max_batch_size == 8
+    with pytest.raises(ConfigurationError, match=r"a/config\.pbtxt is not a Triton model configuration"):
+        triton_repository.read_models(tmp_path, "gpu")
+
+
+def test_a_link_is_followed_to_the_version_in_service(tmp_path: Path) -> None:
+    repository = repository_of(tmp_path, {"a/2/configs/cpu.pbtxt": CONFIG})
+    (repository / "a" / "configs").symlink_to("2/configs")
+    (repository / "a" / "config.pbtxt").symlink_to("configs/cpu.pbtxt")
+    assert list(triton_repository.read_models(repository, "cpu").required) == ["a"]
+
+
+def test_all_instances_share_the_cores_but_those_of_canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts of all models add up; without an instance group Triton starts two."""
-    monkeypatch.setattr(triton_staging, "physical_cores", lambda: 10)
-    default = CONFIG.replace("instance_group { kind: KIND_CPU count: 1 }", "")
-    result = staged(tmp_path, {"a/config.pbtxt": CONFIG.replace("count: 1", "count: 3"), "b/config.pbtxt": default})
-    assert [config.parameters["intra_op_thread_count"].string_value for config in result.configs] == ["2", "2"]
+    monkeypatch.setattr(triton_repository, "physical_cores", lambda: 10)
+    texts = {
+        "a/config.pbtxt": CONFIG.replace("count: 1", "count: 3"),
+        "b/config.pbtxt": CONFIG.replace("instance_group { kind: KIND_CPU count: 1 }", ""),
+        "a_canary/config.pbtxt": CONFIG + CANARY,
+        "c/config.pbtxt": CONFIG.replace("KIND_CPU", "KIND_GPU"),
+    }
+    assert triton_repository.read_models(repository_of(tmp_path, texts), "cpu").threads == 2
 
 
-def test_a_wrong_thread_count_is_left_for_the_backend_to_refuse(tmp_path: Path) -> None:
-    result = staged(tmp_path, {"a/config.pbtxt": CONFIG.replace('"7"', '"two"')})
-    assert result.configs[0].parameters["intra_op_thread_count"].string_value == "two"
+@pytest.mark.parametrize("text", [CONFIG + CANARY, "broken {", "name: 'other'"])
+def test_nobody_waits_for_a_canary(tmp_path: Path, text: str) -> None:
+    """Not even for one whose configuration is damaged."""
+    repository = repository_of(tmp_path, {"a/config.pbtxt": CONFIG, "a_canary/config.pbtxt": text})
+    models = triton_repository.read_models(repository, "cpu")
+    assert (list(models.required), list(models.canaries)) == (["a"], ["a_canary"])
+
+
+def test_models_that_are_asked_for_by_name_all_have_to_answer(tmp_path: Path) -> None:
+    texts = {"a/config.pbtxt": CONFIG, "a_canary/config.pbtxt": CONFIG + CANARY, "b/config.pbtxt": "broken {"}
+    repository = repository_of(tmp_path, texts)
+    assert list(triton_repository.read_models(repository, "cpu", ["a_canary"]).required) == ["a_canary"]
+    with pytest.raises(ConfigurationError, match="has no model c, d; there are a, a_canary, b"):
+        triton_repository.read_models(repository, "cpu", ["d", "a", "c"])
 
 
 @pytest.mark.parametrize(
-    ("texts", "words"), [({"a/1/model.onnx": ""}, "has no model"), ({"a/config.pbtxt": "x {"}, "is not")]
+    ("texts", "words"),
+    [
+        ({"a/1/model.onnx": ""}, "has no model"),
+        ({"a/config.pbtxt": "x {"}, r"a/config\.pbtxt is not"),
+        (
+            {"a/config.pbtxt": "name: 'b'"},
+            r"a/config\.pbtxt is for a model named b: its folder must have the same name",
+        ),
+        ({"a_canary/config.pbtxt": "x {"}, r"a_canary/config\.pbtxt is not"),
+    ],
 )
 def test_an_unusable_repository_is_named(tmp_path: Path, texts: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        staged(tmp_path, texts)
+        triton_repository.read_models(repository_of(tmp_path, texts), "cpu")
 
 
 def test_the_probe_sends_the_shortest_row() -> None:

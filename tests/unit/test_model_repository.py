@@ -7,8 +7,13 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup, ModelQueuePolicy
 
+from export.repository import Repository
+from export.spec import TARGETS
+from export.triton_config import parse, render, serving_of, spec_of, target_of
+from export.version_folder import check_files, sha256_served
+
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
-CONFIGS = sorted([*REPOSITORY.glob("*/config.pbtxt"), *REPOSITORY.glob("*/configs/*.pbtxt")])
+CONFIGS = sorted([*REPOSITORY.glob("*/config.pbtxt"), *REPOSITORY.glob("*/[0-9]*/configs/*.pbtxt")])
 INTEGERS = ("intra_op_thread_count", "inter_op_thread_count", "execution_mode", "max_tokens")
 
 
@@ -29,7 +34,8 @@ def config(path: Path) -> ModelConfig:
 
 
 def folder(path: Path) -> Path:
-    return path.parent.parent if path.parent.name == "configs" else path.parent
+    """The model's."""
+    return REPOSITORY / path.relative_to(REPOSITORY).parts[0]
 
 
 def values(config: ModelConfig) -> dict[str, str]:
@@ -40,10 +46,10 @@ def lengths(config: ModelConfig) -> list[int]:
     return [int(length) for length in values(config)["sequence_lengths"].split(",")]
 
 
-def test_both_models_have_a_default_and_a_cpu_configuration() -> None:
+def test_both_models_have_a_configuration_for_every_kind_of_machine() -> None:
     names = {name_of(path) for path in CONFIGS}
     for model in ("sentiment", "emotion"):
-        assert {f"{model}/config.pbtxt", f"{model}/configs/cpu.pbtxt"} <= names
+        assert {f"{model}/config.pbtxt", *(f"{model}/1/configs/{target}.pbtxt" for target in TARGETS)} <= names
 
 
 def test_it_stands_alone(path: Path, config: ModelConfig) -> None:
@@ -59,7 +65,8 @@ def test_it_stands_alone(path: Path, config: ModelConfig) -> None:
     (output,) = config.output
     assert (output.name, output.data_type) == ("logits", DataType.TYPE_FP32)
     assert list(output.dims) == [len(values(config)["labels"].split(","))]
-    assert output.label_filename == "labels.txt"
+    assert output.label_filename == f"{values(config)['version']}/labels.txt"
+    assert list(config.version_policy.specific.versions) == [int(values(config)["version"])]
 
 
 def test_instances_are_written_out(config: ModelConfig) -> None:
@@ -96,21 +103,34 @@ def test_parameters_tell_clients_of_the_model(config: ModelConfig) -> None:
 
 
 def test_labels_are_those_of_the_label_file(path: Path, config: ModelConfig) -> None:
-    labels = folder(path) / "labels.txt"
-    if not labels.exists():
-        pytest.skip("the model is not delivered yet")
+    labels = folder(path) / values(config)["version"] / "labels.txt"
     assert labels.read_text().split() == values(config)["labels"].split(",")
 
 
-def test_a_full_queue_rejects_and_nobody_waits_for_a_batch(config: ModelConfig) -> None:
-    batching = config.dynamic_batching
-    assert batching.max_queue_delay_microseconds == 0
-    assert not batching.preferred_batch_size, "only TensorRT profiles gain by it"
-    policy = batching.default_queue_policy
-    assert policy.timeout_action == ModelQueuePolicy.REJECT
-    assert policy.max_queue_size > 0
-    assert policy.default_timeout_microseconds > 0
-    assert policy.allow_timeout_override
+def test_the_version_in_service_is_whole_and_says_of_itself_what_its_files_are(path: Path, config: ModelConfig) -> None:
+    manifest = check_files(folder(path) / values(config)["version"])
+    assert spec_of(config) == manifest.spec
+    assert Repository(REPOSITORY).in_service(manifest.spec.name) == manifest.spec.version
+
+
+def test_a_configuration_is_what_the_exporter_generates_today(path: Path, config: ModelConfig) -> None:
+    """A hand has not been in it, and a change of the generator is delivered."""
+    manifest = check_files(folder(path) / values(config)["version"])
+    target = target_of(config)
+    text = render(manifest.spec, target, weights_sha256=sha256_served(manifest, target), serving=serving_of(config))
+    assert config == parse(text)
+
+
+def test_requests_merge_and_nobody_waits_for_a_batch(config: ModelConfig) -> None:
+    assert config.HasField("dynamic_batching")
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0
+    assert not config.dynamic_batching.preferred_batch_size, "only TensorRT profiles gain by it"
+
+
+def test_no_queue_policy_makes_the_batcher_sleep_beside_an_idle_instance(config: ModelConfig) -> None:
+    """Any field of it does, in Triton before July 2026 (server issue 8870)."""
+    assert config.dynamic_batching.default_queue_policy == ModelQueuePolicy()
+    assert not config.dynamic_batching.priority_levels
 
 
 def test_every_length_is_warmed_up_alone_and_in_a_batch(config: ModelConfig) -> None:

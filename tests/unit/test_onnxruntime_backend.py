@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import text_format
+from google.protobuf.json_format import MessageToDict
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
+PROJECT = Path(__file__).parents[2]
+BACKEND = PROJECT / "services" / "triton" / "backends" / "onnxruntime"
+REPOSITORY = PROJECT / "model_repository"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -145,13 +150,13 @@ def parameters(**texts: str) -> dict[str, Any]:
 
 
 def test_cpu_instances_run_on_the_cpu_even_where_cuda_is_offered() -> None:
-    from ort_options import providers
+    from ort_providers import providers
 
     assert providers({}, "CPU", "0", ["CUDAExecutionProvider"]) == [("CPUExecutionProvider", {})]
 
 
 def test_gpu_instances_get_cuda_with_the_native_parameters() -> None:
-    from ort_options import providers
+    from ort_providers import providers
 
     config = parameters(gpu_mem_limit="1000", arena_extend_strategy="1", cudnn_conv_algo_search="2")
     config["optimization"] = {
@@ -169,10 +174,104 @@ def test_gpu_instances_get_cuda_with_the_native_parameters() -> None:
 
 
 def test_gpu_instances_without_cuda_are_told_what_to_install() -> None:
-    from ort_options import OptionError, providers
+    from ort_options import OptionError
+    from ort_providers import providers
 
     with pytest.raises(OptionError, match="offers only CPUExecutionProvider: install onnxruntime-gpu"):
         providers({}, "GPU", "0", ["CPUExecutionProvider"])
+
+
+def with_tensorrt(**options: str) -> dict[str, Any]:
+    """A configuration with the TensorRT accelerator."""
+    accelerator = {"name": "tensorrt", "parameters": options}
+    return {"optimization": {"execution_accelerators": {"gpu_execution_accelerator": [accelerator]}}}
+
+
+ALL = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_tensorrt_comes_first_with_the_native_parameters() -> None:
+    """By ONNX Runtime's names; truth values as its Python wants them."""
+    from ort_providers import providers
+
+    config = with_tensorrt(
+        precision_mode="FP16",
+        max_workspace_size_bytes="4294967296",
+        trt_engine_cache_enable="true",
+        trt_engine_cache_path="/tmp/engines",
+        trt_timing_cache_enable="0",
+        trt_builder_optimization_level="3",
+        trt_profile_min_shapes="input_ids:1x16,attention_mask:1x16",
+        int8_use_native_calibration_table="off",
+        trt_tactic_sources="",
+    )
+    tensorrt, cuda, cpu = providers(config, "GPU", "1", ALL)
+    assert (cuda[0], cuda[1]["device_id"], cpu[0]) == ("CUDAExecutionProvider", "1", "CPUExecutionProvider")
+    assert tensorrt == (
+        "TensorrtExecutionProvider",
+        {
+            "device_id": "1",
+            "trt_fp16_enable": "True",
+            "trt_max_workspace_size": "4294967296",
+            "trt_engine_cache_enable": "True",
+            "trt_engine_cache_path": "/tmp/engines",
+            "trt_timing_cache_enable": "False",
+            "trt_builder_optimization_level": "3",
+            "trt_profile_min_shapes": "input_ids:1x16,attention_mask:1x16",
+            "trt_int8_use_native_calibration_table": "False",
+        },
+    )
+
+
+@pytest.mark.parametrize(("mode", "options"), [("FP32", {}), ("INT8", {"trt_int8_enable": "True"})])
+def test_precisions_of_tensorrt(mode: str, options: dict[str, str]) -> None:
+    from ort_providers import providers
+
+    assert providers(with_tensorrt(precision_mode=mode), "GPU", "0", ALL)[0][1] == options | {"device_id": "0"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"precision_mode": "FP8"}, "unsupported precision mode 'FP8' is requested"),
+        ({"segment_size": "3"}, "unknown parameter 'segment_size' is provided for TensorRT"),
+        ({"trt_fp16_enable": "1"}, "unknown parameter 'trt_fp16_enable' is provided for TensorRT"),
+        ({"max_workspace_size_bytes": "abc"}, "max_workspace_size_bytes of .* failed to convert 'abc'"),
+        ({"max_workspace_size_bytes": "-1"}, "failed to convert '-1' to unsigned"),
+        ({"trt_engine_cache_enable": "maybe"}, "trt_engine_cache_enable of .* failed to convert 'maybe' to boolean"),
+        ({"trt_min_subgraph_size": "1.5"}, "failed to convert '1.5' to integral"),
+    ],
+)
+def test_wrong_options_of_tensorrt_are_refused(options: dict[str, str], words: str) -> None:
+    from ort_options import OptionError
+    from ort_providers import providers
+
+    with pytest.raises(OptionError, match=words):
+        providers(with_tensorrt(**options), "GPU", "0", ALL)
+
+
+def test_tensorrt_that_is_not_there_is_told() -> None:
+    from ort_options import OptionError
+    from ort_providers import check_in_use, providers
+
+    with pytest.raises(OptionError, match=r"needs ONNX Runtime's TensorRT .* offers only CUDA.* leave the accelerator"):
+        providers(with_tensorrt(), "GPU", "0", ALL[1:])
+    assert providers(with_tensorrt(), "CPU", "0", ALL[2:]) == [("CPUExecutionProvider", {})]
+    wanted = providers(with_tensorrt(), "GPU", "0", ALL)
+    check_in_use(wanted, ALL)
+    with pytest.raises(OptionError, match="cannot start its TensorrtExecutionProvider: the libraries"):
+        check_in_use(wanted, ALL[1:])
+
+
+def test_the_projects_tensorrt_configurations_are_accepted() -> None:
+    from ort_providers import providers
+
+    files = sorted(REPOSITORY.glob("*/*/configs/gpu-trt.pbtxt"))
+    assert files
+    for file in files:
+        config = MessageToDict(text_format.Parse(file.read_text(), ModelConfig()), preserving_proto_field_name=True)
+        tensorrt, _, _ = providers(config, "GPU", "0", ALL)
+        assert tensorrt[1]["trt_fp16_enable"] == "True"
 
 
 @pytest.mark.parametrize(
@@ -182,7 +281,7 @@ def test_gpu_instances_without_cuda_are_told_what_to_install() -> None:
 def test_graph_levels_are_tritons(level: int, expected: str) -> None:
     from ort_options import session_options
 
-    options = session_options({"optimization": {"graph": {"level": level}}})
+    options = session_options({"optimization": {"graph": {"level": level}}}, "CPU", {})
     assert options.graph_optimization_level.name == expected
 
 
@@ -197,9 +296,50 @@ def test_session_options_are_read_from_the_parameters() -> None:
             enable_mem_arena="0",
             enable_mem_pattern="false",
             labels="a,b",
-        )
+        ),
+        "CPU",
+        {},
     )
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (3, 2)
     assert options.execution_mode.name == "ORT_PARALLEL"
     assert (options.enable_cpu_mem_arena, options.enable_mem_pattern) == (False, False)
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tuned", "environment", "threads"),
+    [
+        ("CPU", None, {}, 3),
+        ("CPU", None, {"UNDERTONE_INTRA_OP_THREADS": "5"}, 5),
+        ("CPU", "8", {"UNDERTONE_INTRA_OP_THREADS": "5"}, 3),
+        ("GPU", None, {"UNDERTONE_INTRA_OP_THREADS": "5"}, 3),
+    ],
+)
+def test_the_machines_thread_count_is_taken_unless_the_models_was_tuned(
+    kind: str, tuned: str | None, environment: dict[str, str], threads: int
+) -> None:
+    from ort_options import session_options
+
+    config = parameters(intra_op_thread_count="3", **({"tuned_cores": tuned} if tuned else {}))
+    assert session_options(config, kind, environment).intra_op_num_threads == threads
+
+
+def test_a_wrong_thread_count_is_refused_even_where_it_is_not_used() -> None:
+    from ort_options import OptionError, session_options
+
+    with pytest.raises(OptionError, match="intra_op_thread_count: failed to convert 'two'"):
+        session_options(parameters(intra_op_thread_count="two"), "CPU", {"UNDERTONE_INTRA_OP_THREADS": "5"})
+    with pytest.raises(OptionError, match="variable UNDERTONE_INTRA_OP_THREADS: failed to convert 'many'"):
+        session_options({}, "CPU", {"UNDERTONE_INTRA_OP_THREADS": "many"})
+
+
+def test_a_model_that_was_tuned_elsewhere_is_told() -> None:
+    from ort_options import tuned_elsewhere
+
+    config = {"name": "sentiment"} | parameters(tuned_cores="16")
+    assert tuned_elsewhere(config, {"UNDERTONE_CORES": "2"}) == (
+        "sentiment was tuned on 16 cores, this machine has 2: run `python -m export tune sentiment` again"
+    )
+    assert tuned_elsewhere(config, {"UNDERTONE_CORES": "16"}) is None
+    assert tuned_elsewhere(config, {}) is None
+    assert tuned_elsewhere({"name": "sentiment"}, {"UNDERTONE_CORES": "2"}) is None

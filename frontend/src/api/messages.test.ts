@@ -20,6 +20,7 @@ test('reads a new post', () => {
       sentiment: 'negative',
       confidence: 0.873,
       emotion: 'anger',
+      model: 'm, version 3',
     },
   });
 });

@@ -11,6 +11,8 @@ export interface Post {
   sentiment: Sentiment;
   confidence: number;
   emotion: string | null;
+  /** What gave the sentiment: name and version of the model. */
+  model: string | null;
 }
 
 export interface Counts extends Record<Sentiment, number> {

@@ -18,6 +18,16 @@ test('posts without an analysis are left for when they have one', () => {
   ]);
 });
 
+test.each([
+  [{ model_name: 'm', model_version: 2 }, 'm, version 2'],
+  [{ model_name: 'm', model_version: 0 }, 'm'],
+  [{ model_name: 'm' }, 'm'],
+  [{}, null],
+])('the model of %o is %s', (fields, model) => {
+  const post = { post_id: 'a', content: 'hello', sentiment: { label: 'neutral', ...fields } };
+  expect(readPostPage({ posts: [post] })?.[0]?.model).toBe(model);
+});
+
 test('emotions are sorted, whatever order the server used', () => {
   const body = {
     distribution: { positive: 2, negative: 1, neutral: 1 },

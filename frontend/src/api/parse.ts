@@ -15,6 +15,13 @@ function readSentiment(value: unknown): Sentiment | null {
   return SENTIMENTS.find((known) => known === label) ?? null;
 }
 
+function readModel(analysis: Fields): string | null {
+  const name = readString(analysis.model_name);
+  // 0: analysed before versions were recorded.
+  const version = readCount(analysis.model_version);
+  return name !== null && version > 0 ? `${name}, version ${version}` : name;
+}
+
 /** A post with its analysis, from `/api/posts` or from `new_post`; null while it has none. */
 export function readPost(value: unknown): Post | null {
   const post = readFields(value);
@@ -33,6 +40,7 @@ export function readPost(value: unknown): Post | null {
     createdAtMs: readInstant(post.created_at) ?? readInstant(post.timestamp) ?? Date.now(),
     confidence: readNumber(post.confidence_score ?? analysis.confidence) ?? 0,
     emotion: readString(post.emotion ?? analysis.emotion)?.toLowerCase() ?? null,
+    model: readModel(analysis),
   };
 }
 

@@ -9,6 +9,7 @@ export const samplePost = (id: string, changes: Partial<Post> = {}): Post => ({
   sentiment: 'positive',
   confidence: 0.91,
   emotion: 'joy',
+  model: 'm, version 3',
   ...changes,
 });
 
@@ -44,6 +45,7 @@ export const newPostMessage = (id: string, label = 'negative') => ({
       confidence: 0.873,
       emotion: 'anger',
       model_name: 'm',
+      model_version: 3,
     },
   },
 });

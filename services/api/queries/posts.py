@@ -13,9 +13,10 @@ CONFIDENCE_DIGITS = 6
 
 _PAGE = """
     SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at,
-           a.sentiment_label, a.confidence_score, a.emotion, a.model_name
+           a.sentiment_label, a.confidence_score, a.emotion, a.model_name, a.model_version
       FROM social_media_posts p
-      LEFT JOIN LATERAL (SELECT sentiment_label, confidence_score, emotion, model_name FROM sentiment_analysis
+      LEFT JOIN LATERAL (SELECT sentiment_label, confidence_score, emotion, model_name, model_version
+                           FROM sentiment_analysis
                           WHERE post_id = p.post_id ORDER BY id DESC LIMIT 1) a ON true
 """
 
@@ -85,6 +86,7 @@ def _post(row: asyncpg.Record) -> Post:
         confidence=round(row["confidence_score"], CONFIDENCE_DIGITS),
         emotion=row["emotion"],
         model_name=row["model_name"],
+        model_version=row["model_version"],
     )
     return Post(
         post_id=row["post_id"],

@@ -108,5 +108,6 @@ def test_a_post_speaks_every_dialect_of_the_contract() -> None:
             "confidence": 0.75,
             "emotion": "anger",
             "model_name": "model",
+            "model_version": 0,
         },
     }

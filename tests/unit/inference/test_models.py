@@ -1,35 +1,19 @@
 """A model is what its configuration and the repository say, or a sentence that tells what is wrong."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
-from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError
 from services.inference.models import parse_model
-
-
-def config(**changes: str) -> ModelConfig:
-    parameters = {
-        "labels": "negative,positive",
-        "activation": "softmax",
-        "sequence_lengths": "16,32",
-        "max_tokens": "32",
-        "source": "some/checkpoint",
-        "tokenizer_sha256": hashlib.sha256(b"tokenizer").hexdigest(),
-        **changes,
-    }
-    given = [f'parameters {{ key: "{k}" value {{ string_value: "{v}" }} }}' for k, v in parameters.items() if v]
-    shape = 'name: "sentiment" max_batch_size: 64 output [ { name: "logits" data_type: TYPE_FP32 dims: [ 2 ] } ]'
-    return text_format.Parse(shape + "\n".join(given), ModelConfig())
+from services.inference.tokenizer import read_tokenizer
+from tests.unit.inference.small_models import config, sha256, tokenizer_file
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    (tmp_path / "sentiment").mkdir()
-    (tmp_path / "sentiment" / "tokenizer.json").write_bytes(b"tokenizer")
+    (tmp_path / "sentiment" / "1").mkdir(parents=True)
+    (tmp_path / "sentiment" / "1" / "tokenizer.json").write_bytes(tokenizer_file(2))
     return tmp_path
 
 
@@ -38,6 +22,20 @@ def test_the_parameters_are_read(repository: Path) -> None:
     assert model.labels == ("negative", "positive")
     assert model.lengths == (16, 32)
     assert (model.max_tokens, model.max_rows, model.source) == (32, 64, "some/checkpoint")
+    assert (model.version, model.revision) == (1, "main")
+    assert (model.role, model.canary_of, model.canary_share) == ("sentiment", "", 0)
+
+
+def test_the_tokenizer_is_that_of_the_version(repository: Path) -> None:
+    assert parse_model(config(version="12"), repository).tokenizer_file == repository / "sentiment/12/tokenizer.json"
+    tokenizer = read_tokenizer(parse_model(config(), repository))
+    assert tokenizer.encode(["hello hello"]) == [[2, 2]]
+
+
+def test_a_canary_stands_in_for_the_model_in_service(repository: Path) -> None:
+    model = parse_model(config("sentiment_canary", canary_of="sentiment", canary_share="12.5"), repository)
+    assert (model.name, model.role, model.canary_share) == ("sentiment_canary", "sentiment", 12.5)
+    assert model.tokenizer_file.parent == repository / "sentiment_canary/1"
 
 
 @pytest.mark.parametrize(
@@ -45,11 +43,20 @@ def test_the_parameters_are_read(repository: Path) -> None:
     [
         ({"labels": ""}, "labels"),
         ({"source": ""}, "source"),
+        ({"revision": ""}, "revision"),
+        ({"version": ""}, "version"),
+        ({"version": "first"}, "first"),
+        ({"version": "0"}, "version is 0"),
+        ({"source": "x" * 101}, "100 characters"),
         ({"activation": "tanh"}, "tanh"),
         ({"sequence_lengths": "16,many"}, "many"),
         ({"max_tokens": "64"}, "max_tokens 64"),
         ({"labels": "a,b,c"}, "logits"),
-        ({"tokenizer_sha256": "0" * 64}, "not the tokenizer"),
+        ({"canary_of": "sentiment"}, "canary_share"),
+        ({"canary_of": "sentiment", "canary_share": "some"}, "some"),
+        ({"canary_of": "sentiment", "canary_share": "0"}, "canary_share is 0"),
+        ({"canary_of": "sentiment", "canary_share": "100.5"}, "canary_share is 100.5"),
+        ({"canary_of": "sentiment", "canary_share": "nan"}, "canary_share is nan"),
     ],
 )
 def test_what_does_not_fit_is_told(repository: Path, changes: dict[str, str], told: str) -> None:
@@ -57,6 +64,18 @@ def test_what_does_not_fit_is_told(repository: Path, changes: dict[str, str], to
         parse_model(config(**changes), repository)
 
 
+def test_another_tokenizer_is_told(repository: Path) -> None:
+    model = parse_model(config(tokenizer_sha256="0" * 64), repository)
+    with pytest.raises(ConfigurationError, match=r"sentiment version 1.*not the tokenizer"):
+        read_tokenizer(model)
+
+
 def test_a_missing_tokenizer_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="MODEL_REPOSITORY"):
-        parse_model(config(), tmp_path)
+        read_tokenizer(parse_model(config(), tmp_path))
+
+
+def test_a_file_that_is_no_tokenizer_is_told(repository: Path) -> None:
+    (repository / "sentiment/1/tokenizer.json").write_bytes(b"{}")
+    with pytest.raises(ConfigurationError, match="is no tokenizer"):
+        read_tokenizer(parse_model(config(tokenizer_sha256=sha256(b"{}")), repository))

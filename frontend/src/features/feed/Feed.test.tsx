@@ -27,7 +27,7 @@ test('shows the posts that arrive, with what was made of them', async () => {
   expect(items[0]?.dataset).toMatchObject({ sentiment: 'negative', emotion: 'anger' });
   const first = within(items[0] as HTMLElement);
   expect(first.getByText('Text of p2')).toBeTruthy();
-  expect(first.getByText(/87\s%/)).toBeTruthy();
+  expect(first.getByText(/87\s%/).title).toBe('m, version 3');
   expect(first.getByText('reddit')).toBeTruthy();
 });
 

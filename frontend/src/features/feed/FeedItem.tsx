@@ -8,7 +8,7 @@ import { PostText } from './PostText';
 
 /** One post. Memoized: at 200 posts a second everything but the newcomers must stay untouched. */
 export const FeedItem = memo(function FeedItem({ post }: { post: Post }) {
-  const { id, source, author, createdAtMs, content, sentiment, confidence, emotion } = post;
+  const { id, source, author, createdAtMs, content, sentiment, confidence, emotion, model } = post;
   return (
     <li
       className={`post post-${sentiment}`}
@@ -25,7 +25,9 @@ export const FeedItem = memo(function FeedItem({ post }: { post: Post }) {
       <PostText text={content} />
       <p className="post-verdict">
         <SentimentTag of={sentiment}>
-          <span className="post-confidence">{formatPercent(confidence)}</span>
+          <span className="post-confidence" title={model ?? undefined}>
+            {formatPercent(confidence)}
+          </span>
         </SentimentTag>
         {emotion !== null && (
           <span>

@@ -23,6 +23,7 @@ import ort_batches
 import ort_contract
 import ort_file
 import ort_options
+import ort_providers
 import triton_python_backend_utils as pb_utils
 
 
@@ -41,12 +42,17 @@ class TritonPythonModel:
         repository, version = Path(args["model_repository"]), args["model_version"]
         path = ort_file.find_model_file(repository, version, config.get("default_model_filename", ""))
         ort_file.check_format(path)
-        options = ort_options.session_options(config)
         kind, device = args["model_instance_kind"], args["model_instance_device_id"]
-        providers = ort_options.providers(config, kind, device, ort.get_available_providers())
+        options = ort_options.session_options(config, kind, os.environ)
+        providers = ort_providers.providers(config, kind, device, ort.get_available_providers())
         self._session = ort.InferenceSession(path, options, providers=providers)
+        ort_providers.check_in_use(providers, self._session.get_providers())
         self._contract = ort_contract.check(config, self._session)
         self._run_options = ort_options.run_options(config)
+        advice = ort_options.tuned_elsewhere(config, os.environ)
+        # Once for all instances.
+        if advice and args["model_instance_name"].endswith("_0"):
+            pb_utils.Logger.log_warn(advice)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response a request, in order. A request that cannot be decoded or run fails alone."""

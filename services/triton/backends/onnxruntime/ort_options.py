@@ -3,14 +3,18 @@
 # onnxruntime has no type hints.
 # mypy: disable-error-code="import-not-found,import-untyped"
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import onnxruntime as ort
 
 T = TypeVar("T")
 Config = Mapping[str, Any]
-Provider = tuple[str, dict[str, str]]
+
+# Threads of an instance on the CPU, for this machine; whoever starts the server sets it.
+THREADS = "UNDERTONE_INTRA_OP_THREADS"
+# Physical cores of this machine, likewise.
+CORES = "UNDERTONE_CORES"
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"
@@ -21,33 +25,34 @@ _GRAPH_LEVELS = {
     1: ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     2: ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
-_CONV_SEARCHES = {0: "EXHAUSTIVE", 1: "HEURISTIC", 2: "DEFAULT"}
-_ARENA_STRATEGIES = {0: "kNextPowerOfTwo", 1: "kSameAsRequested"}
 
 
 class OptionError(Exception):
     """A parameter of the model configuration has a value that it cannot have."""
 
 
-def session_options(config: Config) -> ort.SessionOptions:
-    """Threads, graph optimisation and memory as the configuration says; OptionError names the bad parameter."""
+def session_options(config: Config, kind: str, environment: Mapping[str, str]) -> ort.SessionOptions:
+    """Threads, graph optimisation and memory as the configuration says; OptionError names the bad parameter.
+
+    On the CPU (`kind`) the environment's thread count is taken for the configuration's, unless that was tuned.
+    """
     options = ort.SessionOptions()
     # Folds constants too: weights stored as int8 and dequantized by Cast and Mul are float before the first request.
     options.graph_optimization_level = _GRAPH_LEVELS.get(
         int(config.get("optimization", {}).get("graph", {}).get("level", 0)),
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
     )
-    parallel = _parameter(config, "execution_mode", _integer, 0)
+    parallel = parameter(config, "execution_mode", integer, 0)
     if parallel not in (0, 1):
         raise OptionError(f"parameter execution_mode: 0 or 1 is expected, not {parallel}")
     options.execution_mode = ort.ExecutionMode.ORT_PARALLEL if parallel else ort.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = max(0, _parameter(config, "intra_op_thread_count", _integer, 0))
-    options.inter_op_num_threads = max(0, _parameter(config, "inter_op_thread_count", _integer, 0))
-    options.enable_cpu_mem_arena = _parameter(config, "enable_mem_arena", _boolean, True)
-    options.enable_mem_pattern = _parameter(config, "enable_mem_pattern", _boolean, True)
+    options.intra_op_num_threads = _intra_op_threads(config, kind, environment)
+    options.inter_op_num_threads = max(0, parameter(config, "inter_op_thread_count", integer, 0))
+    options.enable_cpu_mem_arena = parameter(config, "enable_mem_arena", boolean, True)
+    options.enable_mem_pattern = parameter(config, "enable_mem_pattern", boolean, True)
     # Read for the check alone: each instance is a process of its own, so there is nothing to share.
-    _parameter(config, "share_session_between_instances", _boolean, False)
-    if allocator := _parameter(config, DEVICE_ALLOCATOR, str, ""):
+    parameter(config, "share_session_between_instances", boolean, False)
+    if allocator := parameter(config, DEVICE_ALLOCATOR, str, ""):
         options.add_session_config_entry(DEVICE_ALLOCATOR, allocator)
     # A spinning pool burns the cores that the other models and the services need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -60,47 +65,41 @@ def run_options(config: Config) -> ort.RunOptions:
     options = ort.RunOptions()
     # A failed run is told to who asked; in the log of the server it would be noise that any client can make.
     options.log_severity_level = 4
-    if arenas := _parameter(config, ARENA_SHRINKAGE, str, ""):
+    if arenas := parameter(config, ARENA_SHRINKAGE, str, ""):
         options.add_run_config_entry(ARENA_SHRINKAGE, arenas)
     return options
 
 
-def providers(config: Config, kind: str, device_id: str, available: Sequence[str]) -> list[Provider]:
-    """Execution providers for an instance of that kind (CPU or GPU), the first one preferred."""
-    accelerators = config.get("optimization", {}).get("execution_accelerators", {})
-    cpu: Provider = ("CPUExecutionProvider", {})
-    for accelerator in accelerators.get("cpu_execution_accelerator", []):
-        raise OptionError(f"unknown Execution Accelerator '{accelerator['name']}' is requested for the CPU")
-    if kind != "GPU":
-        return [cpu]
-    if "CUDAExecutionProvider" not in available:
-        raise OptionError(
-            "KIND_GPU needs ONNX Runtime's CUDA execution provider, but the installed onnxruntime offers only "
-            f"{', '.join(available)}: install onnxruntime-gpu instead or use KIND_CPU"
-        )
-    cuda = _cuda_options(config)
-    for accelerator in accelerators.get("gpu_execution_accelerator", []):
-        if accelerator["name"] != "cuda":
-            raise OptionError(f"unknown Execution Accelerator '{accelerator['name']}' is requested for the GPU")
-        cuda |= accelerator.get("parameters", {})
-    return [("CUDAExecutionProvider", cuda | {"device_id": device_id}), cpu]
+def tuned_elsewhere(config: Config, environment: Mapping[str, str]) -> str | None:
+    """A sentence for the log where the thread count was tuned on a machine with another number of cores."""
+    tuned, cores = _tuned_cores(config), _number(environment, CORES)
+    if not tuned or not cores or tuned == cores:
+        return None
+    name = config["name"]
+    return f"{name} was tuned on {tuned} cores, this machine has {cores}: run `python -m export tune {name}` again"
 
 
-def _cuda_options(config: Config) -> dict[str, str]:
-    search = _parameter(config, "cudnn_conv_algo_search", _integer, 0)
-    strategy = _parameter(config, "arena_extend_strategy", _integer, 0)
-    if search not in _CONV_SEARCHES:
-        raise OptionError(f"unsupported cudnn_conv_algo_search value '{search}' is requested")
-    if strategy not in _ARENA_STRATEGIES:
-        raise OptionError(f"unsupported arena_extend_strategy value '{strategy}' is requested")
-    options = {"cudnn_conv_algo_search": _CONV_SEARCHES[search], "arena_extend_strategy": _ARENA_STRATEGIES[strategy]}
-    for key in ("gpu_mem_limit", "do_copy_in_default_stream"):
-        if value := _parameter(config, key, str, ""):
-            options[key] = value
-    return options
+def _intra_op_threads(config: Config, kind: str, environment: Mapping[str, str]) -> int:
+    configured = max(0, parameter(config, "intra_op_thread_count", integer, 0))
+    own = _number(environment, THREADS) if kind == "CPU" and not _tuned_cores(config) else 0
+    return own or configured
 
 
-def _parameter(config: Config, name: str, parse: Callable[[str], T], default: T) -> T:
+def _tuned_cores(config: Config) -> int:
+    """Physical cores of the machine that the thread count was tuned on; 0: it was not."""
+    return parameter(config, "tuned_cores", integer, 0)
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    """0 where the variable is not set."""
+    try:
+        return integer(environment.get(name, "0"))
+    except ValueError as error:
+        raise OptionError(f"environment variable {name}: {error}") from None
+
+
+def parameter(config: Config, name: str, parse: Callable[[str], T], default: T) -> T:
+    """The configuration's parameter of that name; OptionError where `parse` raises ValueError."""
     entry = config.get("parameters", {}).get(name)
     if entry is None:
         return default
@@ -110,14 +109,14 @@ def _parameter(config: Config, name: str, parse: Callable[[str], T], default: T)
         raise OptionError(f"parameter {name}: {error}") from None
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise ValueError(f"failed to convert '{text}' to integral number") from None
 
 
-def _boolean(text: str) -> bool:
+def boolean(text: str) -> bool:
     values = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
     if text.lower() not in values:
         raise ValueError(f"failed to convert '{text}' to boolean")
