@@ -1,0 +1,1 @@
+"""What the gates look at and measure with: texts, tokens, references, a Triton of their own."""
