@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,17 +22,24 @@ TRITON := $(if $(TRITON_URL),,.local/triton/.stamp)
 run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashboard at http://localhost:8000 (ARGS="--help" for options)
 	@exec $(BIN)/python -m services.local $(ARGS)
 
-test: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, the whole system in a browser
+test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, real models, the whole system in a browser
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export $(ARGS)
+	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
+test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
+	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
+
 screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw the README's picture again, with simulated posts
 	$(BIN)/python -m tests.browser
 	SCREENSHOT=1 $(BIN)/python -m pytest tests/e2e -k picture
+
+bench: $(VENV)/.dev .local/triton/.stamp ## measure what the documents quote: the price of Triton's queue policy
+	$(BIN)/python -m bench.queue_policy
 
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .
@@ -48,6 +55,9 @@ format: $(VENV)/.dev frontend/node_modules/.stamp ## format everything
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	cd frontend && $(NPM) run --silent format
+
+export: $(VENV)-export/.stamp .local/triton/.stamp ## a checkpoint into a served model: make export ARGS="sentiment --model <hub id or folder>"
+	@$(VENV)-export/bin/python -m export $(if $(ARGS),$(ARGS),--help)
 
 starter-models: $(VENV)-export/.stamp ## train the starter models again: make starter-models DATA=<folder of *.tsv.gz>
 	@test -n "$(DATA)" || { echo 'say where the training text lies: make starter-models DATA=<folder>'; exit 2; }
@@ -82,6 +92,10 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
 $(VENV)-export/.stamp: requirements/export.txt
 	@$(PYTHON) -m venv $(VENV)-export
 	@echo 'installing torch and transformers (2 minutes) ...'
+	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-export/.dev: requirements/export-dev.txt $(VENV)-export/.stamp
 	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,6 +117,17 @@ def test_messages_of_the_channel_survive_the_way() -> None:
     alert = AlertMessage(change="raised", alert={"id": 1})
     assert decode_message(encode_message(results)) == results
     assert decode_message(encode_message(alert)) == alert
+
+
+def test_a_message_of_an_older_worker_has_no_versions() -> None:
+    analysis = Analysis(
+        model_name="m", sentiment_label="positive", confidence=0.5, emotion="joy", emotion_confidence=0.25
+    )
+    analysed = AnalysedPost(post=decode_post(FIELDS), analysis=analysis, analysed_at=datetime.now(UTC))
+    raw_message = msgspec.json.decode(encode_message(ResultsMessage(posts=(analysed,))))
+    for name in ("model_version", "emotion_model_name", "emotion_model_version"):
+        del raw_message["posts"][0]["analysis"][name]
+    assert decode_message(msgspec.json.encode(raw_message)) == ResultsMessage(posts=(analysed,))
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b'{"type":"other"}', b"\xff", b'{"type":"results","posts":[{}]}'])
