@@ -79,8 +79,14 @@ class TritonClient:
         """
         task = asyncio.create_task(request)
         self._at_triton.add(task)
-        task.add_done_callback(self._at_triton.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[InferResult]) -> None:
+        self._at_triton.discard(task)
+        # Where nobody waits any more, nobody has to hear of the error: it is asked for, or asyncio would log it.
+        if not task.cancelled():
+            task.exception()
 
     async def close(self) -> None:
         """Waits for what is still at Triton, but not for long."""
