@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     model_repository: Path = Field(Path("model_repository"), description="the folder that Triton serves (tokenizers)")
     sentiment_model: str = Field("sentiment", description="Triton's name of the sentiment model")
     emotion_triton_model: str = Field("emotion", description="Triton's name of the emotion model")
+    cpu_runtime: Literal["auto", "onnxruntime", "openvino-bf16", "openvino-int8"] = Field(
+        "auto", description="what computes on the CPU in `make run`'s Triton; auto: the fastest found on this machine"
+    )
     huggingface_model: str = Field(
         "distilbert-base-uncased-finetuned-sst-2-english", description="checkpoint that the exporter takes (sentiment)"
     )

@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from services.common.errors import UndertoneError
+from services.common.settings import Settings
 from services.local.child import Child
 from services.local.runner import StartFailed
 from services.local.single_run import SingleRun
@@ -52,6 +54,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--load", action="append", default=[], metavar="NAME", help="may be repeated; default: all")
     parser.add_argument(
         "--threads", type=_positive, metavar="N", help="of each instance on the CPU; default: its share of the cores"
+    )
+    parser.add_argument(
+        "--cpu-runtime",
+        choices=get_args(Settings.model_fields["cpu_runtime"].annotation),
+        default="onnxruntime",
+        help="what computes on the CPU; auto: the fastest found on this machine; default: %(default)s",
     )
     parser.add_argument(
         "--ready-timeout", type=_positive, default=READY_TIMEOUT_S, metavar="S", help="seconds; default: %(default)g"
@@ -111,6 +119,7 @@ def _child(options: argparse.Namespace, ports: tuple[int, int], work_dir: Path) 
         config_name=options.config_name,
         threads=options.threads,
         only=tuple(dict.fromkeys(options.load)),
+        cpu_runtime=options.cpu_runtime,
     )
     return replace(child, name="Triton", ready_timeout_s=float(options.ready_timeout))
 

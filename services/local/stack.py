@@ -124,6 +124,7 @@ def _servers(plan: Plan, passwords: Passwords) -> list[Child]:
                 work_dir=folder / "triton" / "work",
                 grpc_port=s.local_triton_grpc_port,
                 metrics_port=s.local_triton_metrics_port,
+                cpu_runtime=s.cpu_runtime,
             )
         )
     if not plan.named.database:

@@ -25,6 +25,8 @@ EXIT_TIMEOUT_S = 10
 KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
 # Loading and warming up: seconds for the starter models, minutes for large ones on a slow disk.
 READY_TIMEOUT_S = 300.0
+# Which runtime was found to be the fastest for each model on this machine.
+CPU_RUNTIMES = "cpu_runtimes.json"
 
 
 def triton_child(
@@ -37,13 +39,15 @@ def triton_child(
     config_name: str = "cpu",
     threads: int | None = None,
     only: Sequence[str] = (),
+    cpu_runtime: str = "onnxruntime",
 ) -> Child:
     """The server on loopback, gRPC and metrics only, serving every model of the repository, or `only` these.
 
     `env_dir` is made by `triton_env`; `work_dir` (to be writable and executable) is filled anew. The repository is
     served itself, so that LoadModel takes what is in it then. `threads`: intra-op threads of each model instance on
-    the CPU, by default the share of the physical cores; a model that was tuned keeps its own. ConfigurationError when
-    the machine, a port, the environment or the repository is not as it must be.
+    the CPU, by default the share of the physical cores; a model that was tuned keeps its own. `cpu_runtime`: what
+    computes the models on the CPU, as in the setting CPU_RUNTIME; a choice is remembered beside `work_dir`.
+    ConfigurationError when the machine, a port, the environment or the repository is not as it must be.
     """
     check_port_free(grpc_port, "LOCAL_TRITON_GRPC_PORT")
     check_port_free(metrics_port, "LOCAL_TRITON_METRICS_PORT")
@@ -74,7 +78,12 @@ def triton_child(
         # Read again at each start: a canary may have come or gone since.
         arguments=partial(_load_models, model_repository, config_name, only),
         environment=_environment(env_dir.resolve(), site.with_name("nvidia_pytriton.libs"), library)
-        | {"UNDERTONE_INTRA_OP_THREADS": str(threads or models.threads), "UNDERTONE_CORES": str(physical_cores())},
+        | {
+            "UNDERTONE_INTRA_OP_THREADS": str(threads or models.threads),
+            "UNDERTONE_CORES": str(physical_cores()),
+            "UNDERTONE_CPU_RUNTIME": cpu_runtime,
+            "UNDERTONE_CPU_RUNTIME_FILE": str(work_dir.with_name(CPU_RUNTIMES)),
+        },
         ready=Probe(f"127.0.0.1:{grpc_port}", server_id, list(models.required.values())),
         cwd=work_dir,
         stop_timeout_s=KILL_AFTER_S,

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,13 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-TOLERANCE = 1e-3
+# Largest difference of a score, and smallest share of equal labels, by what computes the models. ONNX Runtime computes
+# in fp32 what it is compared with; what is fastest on this machine may round to 8 bits, in every batch alike.
+EXPECTED = {"onnxruntime": (1e-3, 1.0), "auto": (0.15, 0.98)}
+# Two labels whose scores are so close are equally right.
+TIE = 1e-3
+# ONNX Runtime is the slower one by far: a part of the file will do.
+MAX_POSTS = {"onnxruntime": 2_500, "auto": 10_000}
 # Ten thousand real posts, where they are at hand; they may not be redistributed.
 REAL_POSTS = Path(os.environ.get("REPLAY_FILE", ROOT.parent / "shared" / "data" / "replay.10k.jsonl.gz"))
 LABELS = {
@@ -26,13 +33,14 @@ LABELS = {
 }
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    if REAL_POSTS.exists():
-        return REAL_POSTS
-    path = tmp_path / "posts.jsonl.gz"
+def write_posts(path: Path, count: int) -> Path:
+    """The first `count` real posts, or 2,000 generated ones where there are none."""
     with gzip.open(path, "wt", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(encode_post(post)) + "\n" for post in make_posts(2_000, seed=9))
+        if REAL_POSTS.exists():
+            with gzip.open(REAL_POSTS, "rt", encoding="utf-8") as source:
+                lines.writelines(islice(source, count))
+        else:
+            lines.writelines(json.dumps(encode_post(post)) + "\n" for post in make_posts(2_000, seed=9))
     return path
 
 
@@ -42,14 +50,17 @@ def read_posts(file: Path) -> dict[str, Post]:
     return {post.post_id: post for post in posts}
 
 
-async def test_every_post_is_stored_once_with_the_scores_of_its_text_alone(file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["onnxruntime", "auto"])
+async def test_every_post_is_stored_once_with_the_scores_of_its_text_alone(runtime: str, tmp_path: Path) -> None:
+    file = write_posts(tmp_path / "posts.jsonl.gz", MAX_POSTS[runtime])
     posts = read_posts(file)
+    replay = ["--source", "replay", "--file", str(file)]
 
     async def complete(running: System) -> bool:
         health = await running.get("/api/health")
         return bool(health) and health["stats"]["total_analyses"] == len(posts)
 
-    async with system(tmp_path / "local", ["--source", "replay", "--file", str(file)]) as running:
+    async with system(tmp_path / "local", replay, {"CPU_RUNTIME": runtime}) as running:
         await eventually(lambda: complete(running), "every post is stored", 400)
         assert "the source has ended" in running.output
         rows = await running.query("SELECT * FROM social_media_posts JOIN sentiment_analysis USING (post_id)")
@@ -75,6 +86,8 @@ async def test_every_post_is_stored_once_with_the_scores_of_its_text_alone(file:
         alone = direct_scores(model, [row["content"] for row in rows])
         stored = np.array([row[confidence] for row in rows])
         chosen = alone[np.arange(len(rows)), [LABELS[model].index(row[label]) for row in rows]]
+        tolerance, agreement = EXPECTED[runtime]
         # The stored label's own score, and that no other label scores higher.
-        np.testing.assert_allclose(stored, chosen, atol=TOLERANCE)
-        np.testing.assert_allclose(stored, alone.max(axis=1), atol=TOLERANCE)
+        np.testing.assert_allclose(stored, chosen, atol=tolerance)
+        np.testing.assert_allclose(stored, alone.max(axis=1), atol=tolerance)
+        assert np.mean(chosen >= alone.max(axis=1) - TIE) >= agreement

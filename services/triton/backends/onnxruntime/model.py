@@ -18,12 +18,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
+import cpu_runtimes
 import ort_batches
 import ort_contract
 import ort_file
 import ort_options
-import ort_providers
+import sessions
 import triton_python_backend_utils as pb_utils
 
 
@@ -43,12 +43,14 @@ class TritonPythonModel:
         path = ort_file.find_model_file(repository, version, config.get("default_model_filename", ""))
         ort_file.check_format(path)
         kind, device = args["model_instance_kind"], args["model_instance_device_id"]
-        options = ort_options.session_options(config, kind, os.environ)
-        providers = ort_providers.providers(config, kind, device, ort.get_available_providers())
-        self._session = ort.InferenceSession(path, options, providers=providers)
-        ort_providers.check_in_use(providers, self._session.get_providers())
-        self._contract = ort_contract.check(config, self._session)
-        self._run_options = ort_options.run_options(config)
+        session = sessions.open_onnx_runtime(path, config, kind, device, os.environ)
+        self._contract = ort_contract.check(config, session)
+        in_ort = sessions.OrtSession(session, list(self._contract.outputs), ort_options.run_options(config))
+        self._session: cpu_runtimes.Session = in_ort
+        if kind == "CPU":
+            self._session = sessions.fastest_on_cpu(
+                path, in_ort, config=config, contract=self._contract, environment=os.environ, tell=_tell
+            )
         advice = ort_options.tuned_elsewhere(config, os.environ)
         # Once for all instances.
         if advice and args["model_instance_name"].endswith("_0"):
@@ -66,7 +68,7 @@ class TritonPythonModel:
                 decoded[index] = self._decode(request)
             except ort_batches.InputError as error:
                 responses[index] = _failed(str(error), pb_utils.TritonError.INVALID_ARG)
-        outcomes = ort_batches.run_all(list(decoded.values()), self._contract, self._run)
+        outcomes = ort_batches.run_all(list(decoded.values()), self._contract, self._session.run)
         for index, outcome in zip(decoded, outcomes, strict=True):
             responses[index] = _answer(requests[index], outcome)
         return responses
@@ -76,12 +78,6 @@ class TritonPythonModel:
         return {
             tensor.name(): ort_batches.decode(tensors[tensor.name()], tensor.as_numpy()) for tensor in request.inputs()
         }
-
-    def _run(self, feeds: ort_batches.Arrays) -> Sequence[ort_batches.Array]:
-        outputs: Sequence[ort_batches.Array] = self._session.run(
-            list(self._contract.outputs), dict(feeds), self._run_options
-        )
-        return outputs
 
 
 def _answer(request: Any, outcome: ort_batches.Outcome) -> Any:
@@ -93,3 +89,8 @@ def _answer(request: Any, outcome: ort_batches.Outcome) -> Any:
 
 def _failed(message: str, code: int) -> Any:
     return pb_utils.InferenceResponse([], pb_utils.TritonError(message, code))
+
+
+def _tell(sentence: str) -> None:
+    """Into the server's output: its own log leaves out what is no warning."""
+    print(sentence, flush=True)

@@ -46,7 +46,7 @@ def session_options(config: Config, kind: str, environment: Mapping[str, str]) -
     if parallel not in (0, 1):
         raise OptionError(f"parameter execution_mode: 0 or 1 is expected, not {parallel}")
     options.execution_mode = ort.ExecutionMode.ORT_PARALLEL if parallel else ort.ExecutionMode.ORT_SEQUENTIAL
-    options.intra_op_num_threads = _intra_op_threads(config, kind, environment)
+    options.intra_op_num_threads = intra_op_threads(config, kind, environment)
     options.inter_op_num_threads = max(0, parameter(config, "inter_op_thread_count", integer, 0))
     options.enable_cpu_mem_arena = parameter(config, "enable_mem_arena", boolean, True)
     options.enable_mem_pattern = parameter(config, "enable_mem_pattern", boolean, True)
@@ -79,7 +79,8 @@ def tuned_elsewhere(config: Config, environment: Mapping[str, str]) -> str | Non
     return f"{name} was tuned on {tuned} cores, this machine has {cores}: run `python -m export tune {name}` again"
 
 
-def _intra_op_threads(config: Config, kind: str, environment: Mapping[str, str]) -> int:
+def intra_op_threads(config: Config, kind: str, environment: Mapping[str, str]) -> int:
+    """Threads of an instance; 0: as many as the runtime likes."""
     configured = max(0, parameter(config, "intra_op_thread_count", integer, 0))
     own = _number(environment, THREADS) if kind == "CPU" and not _tuned_cores(config) else 0
     return own or configured

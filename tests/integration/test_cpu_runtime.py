@@ -1,0 +1,99 @@
+"""Other runtimes than ONNX Runtime behind the same Triton: right answers, the same in every batch, and a choice that
+is remembered."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.common.messages import Analysis
+from services.common.settings import Settings
+from services.inference.analyzer import open_analyzer
+from tests.conftest import ROOT
+from tests.integration.triton_server import child_of, free_ports, started
+from tests.parity.direct import direct_scores
+from tests.posts import make_posts
+from tests.waiting import eventually
+
+REPOSITORY = ROOT / "model_repository"
+TEXTS = [post.content for post in make_posts(120, seed=4)]
+# The same text alone and in any batch.
+TOLERANCE = 1e-3
+# Probabilities of the same file in ONNX Runtime, fp32. Both formats keep 8 bits of a number.
+ROUNDING = 0.1
+MIN_AGREEMENT = 0.97
+
+
+@pytest.fixture(scope="module", params=["auto", "openvino-bf16", "openvino-int8"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, str]]:
+    """(`host:port`, the file of choices, the runtime that was asked for) of a Triton with the project's models."""
+    folder = tmp_path_factory.mktemp("triton")
+    (folder / "work").mkdir()
+    ports = free_ports(2)
+    child = child_of(folder / "work", REPOSITORY, ports)
+    child = replace(child, environment={**child.environment, "UNDERTONE_CPU_RUNTIME": request.param})
+    with started(child):
+        yield f"127.0.0.1:{ports[0]}", folder / "cpu_runtimes.json", request.param
+
+
+async def analyse(triton: str, *batches: list[str]) -> list[list[Analysis]]:
+    settings = Settings(_env_file=None, triton_url=triton, model_repository=REPOSITORY)
+    async with open_analyzer(settings) as analyzer:
+        return [await analyzer.analyse(batch) for batch in batches]
+
+
+async def test_answers_are_those_of_onnx_runtime_but_for_rounding(served: tuple[str, Path, str]) -> None:
+    (analyses,) = await analyse(served[0], TEXTS)
+    labels = (REPOSITORY / "sentiment" / "1" / "labels.txt").read_text().split()
+    direct = direct_scores("sentiment", TEXTS)
+    scores = direct[np.arange(len(TEXTS)), [labels.index(each.sentiment_label) for each in analyses]]
+    np.testing.assert_allclose([each.confidence for each in analyses], scores, atol=ROUNDING)
+    agreeing = np.mean(
+        [labels[row.argmax()] == each.sentiment_label for row, each in zip(direct, analyses, strict=True)]
+    )
+    assert agreeing >= MIN_AGREEMENT
+
+
+async def test_an_answer_does_not_depend_on_its_neighbours(served: tuple[str, Path, str]) -> None:
+    # Beside the loudest text that there is: what shares a scale with it would change.
+    loud = "!!! 😡 " * 100
+    together, *alone = await analyse(served[0], [*TEXTS[:24], loud], *([text] for text in TEXTS[:24]))
+    for in_company, (by_itself,) in zip(together, alone, strict=False):
+        assert in_company.confidence == pytest.approx(by_itself.confidence, abs=TOLERANCE)
+        assert in_company.emotion_confidence == pytest.approx(by_itself.emotion_confidence, abs=TOLERANCE)
+
+
+def test_the_choice_is_told_and_remembered(served: tuple[str, Path, str], tmp_path: Path) -> None:
+    _, choices, asked = served
+    entries = json.loads(choices.read_text())
+    assert {entry["model"] for entry in entries.values()} == {"sentiment", "emotion"}
+    for entry in entries.values():
+        assert entry["runtime"] in entry["rows_per_s"]
+        assert asked == "auto" or entry["runtime"].startswith(asked)
+    log = (choices.parent / "work" / "triton.log").read_text()
+    assert "sentiment is computed by" in log
+    # Another start on the same machine: nothing is measured, nothing is told.
+    (tmp_path / "work").mkdir()
+    ports = free_ports(2)
+    child = child_of(tmp_path / "work", REPOSITORY, ports)
+    environment = {"UNDERTONE_CPU_RUNTIME": asked, "UNDERTONE_CPU_RUNTIME_FILE": str(choices)}
+    with started(replace(child, environment={**child.environment, **environment})):
+        pass
+    assert json.loads(choices.read_text()) == entries
+    assert "is computed by" not in (tmp_path / "work" / "triton.log").read_text()
+
+
+async def test_a_runtime_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    child = child_of(tmp_path / "work", REPOSITORY, free_ports(2))
+    child = replace(child, environment={**child.environment, "UNDERTONE_CPU_RUNTIME": "fastest"}, ready_timeout_s=5.0)
+    log = tmp_path / "work" / "triton.log"
+
+    async def refused() -> bool:
+        return "UNDERTONE_CPU_RUNTIME: 'fastest' is none of auto, onnxruntime" in log.read_text()
+
+    with started(child, until_ready=False):
+        await eventually(refused, "the model is refused")

@@ -1,0 +1,179 @@
+"""Which runtime computes on the CPU: candidates, checks, the choice, and its memory. No server, no graph."""
+
+# The backend's folder is on the module path only while these tests run.
+# mypy: disable-error-code="import-not-found"
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
+ZEN5 = frozenset({"avx512_bf16", "avx512_vnni"})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def module_path() -> Any:
+    """As Triton's stub does it: the backend's folder is on the module path."""
+    sys.path.append(str(BACKEND))
+    yield
+    sys.path.remove(str(BACKEND))
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Path:
+    """A version's folder with both files."""
+    for name in ("model.onnx", "model.int8.onnx"):
+        (tmp_path / name).write_bytes(b"weights")
+    return tmp_path
+
+
+class Model:
+    """Logits that are the sums of the ids, changed by what `fault` adds."""
+
+    def __init__(self, fault: Any = lambda ids: 0.0) -> None:
+        self._fault = fault
+
+    def run(self, feeds: Mapping[str, Any]) -> Sequence[Any]:
+        ids = feeds["input_ids"]
+        sums = ids.sum(axis=1, keepdims=True) / 1e4
+        return [np.concatenate([sums, 1 - sums], axis=1) + self._fault(ids)]
+
+
+def titles(file: Path, name: str, flags: frozenset[str], *, openvino: bool = True) -> list[str]:
+    from cpu_runtimes import candidates
+
+    return [candidate.title for candidate in candidates(file, name, flags, openvino=openvino)]
+
+
+def test_only_arithmetic_that_the_processor_has_units_for_is_tried(version: Path) -> None:
+    file = version / "model.onnx"
+    plain = "onnxruntime of model.onnx"
+    assert titles(file, "auto", ZEN5) == [plain, "openvino-bf16 of model.onnx", "openvino-int8 of model.onnx"]
+    assert titles(file, "auto", frozenset({"amx_bf16"})) == [plain, "openvino-bf16 of model.onnx"]
+    assert titles(file, "auto", frozenset({"avx2"})) == [plain]
+    assert titles(file, "auto", ZEN5, openvino=False) == [plain]
+    assert titles(file, "onnxruntime", ZEN5) == [plain]
+    # Asked for by name it is tried on any machine.
+    assert titles(file, "openvino-bf16", frozenset()) == [plain, "openvino-bf16 of model.onnx"]
+
+
+def test_the_configured_file_comes_first_and_the_full_precision_one_is_tried_beside_it(version: Path) -> None:
+    file = version / "model.int8.onnx"
+    assert titles(file, "auto", frozenset()) == ["onnxruntime of model.int8.onnx", "onnxruntime of model.onnx"]
+    (version / "model.onnx").unlink()
+    assert titles(file, "auto", ZEN5) == ["onnxruntime of model.int8.onnx"]
+
+
+def choice(
+    monkeypatch: pytest.MonkeyPatch, version: Path, others: Mapping[str, tuple[Any, float]], prefer: str = "auto"
+) -> Any:
+    """The choice among ONNX Runtime, 1 s a batch, and `others`: name -> (session, seconds)."""
+    import cpu_runtimes
+    from cpu_runtimes import Candidate
+
+    file = version / "model.onnx"
+    sessions = {Candidate("onnxruntime", file): Model()} | {Candidate(n, file): s for n, (s, _) in others.items()}
+    seconds = {"onnxruntime": 1.0} | {name: taken for name, (_, taken) in others.items()}
+    monkeypatch.setattr(cpu_runtimes, "_time", lambda timed: {each: seconds[each.name] for each in timed})
+    return cpu_runtimes.choose(sessions, True, prefer=prefer)
+
+
+def test_the_fastest_is_chosen(monkeypatch: pytest.MonkeyPatch, version: Path) -> None:
+    found = choice(monkeypatch, version, {"openvino-bf16": (Model(), 0.5), "openvino-int8": (Model(), 0.4)})
+    assert found.candidate.name == "openvino-int8"
+    assert found.rows_per_s["openvino-int8 of model.onnx"] == 40
+    assert found.refused == {}
+
+
+def test_a_small_gain_is_not_worth_other_arithmetic(monkeypatch: pytest.MonkeyPatch, version: Path) -> None:
+    assert choice(monkeypatch, version, {"openvino-bf16": (Model(), 0.97)}).candidate.name == "onnxruntime"
+
+
+def test_what_was_asked_for_is_taken_though_it_is_slow(monkeypatch: pytest.MonkeyPatch, version: Path) -> None:
+    others = {"openvino-bf16": (Model(), 3.0)}
+    assert choice(monkeypatch, version, others, "openvino-bf16").candidate.name == "openvino-bf16"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        # As dynamic quantization with one scale for all of a batch: the loudest text coarsens the others.
+        (lambda ids: ids.max() / 1e4 * np.array([[1, -1]]), "depends on its batch"),
+        (lambda ids: np.array([[0.0, 5.0]]), "differ by"),
+        (lambda ids: np.nan, "differ by"),
+    ],
+)
+def test_a_runtime_with_other_answers_is_refused_however_fast(
+    monkeypatch: pytest.MonkeyPatch, version: Path, fault: Any, reason: str
+) -> None:
+    found = choice(monkeypatch, version, {"openvino-bf16": (Model(fault), 0.1)}, "openvino-bf16")
+    assert found.candidate.name == "onnxruntime"
+    assert reason in found.refused["openvino-bf16 of model.onnx"]
+
+
+def test_sessions_are_timed_in_turns(version: Path) -> None:
+    import cpu_runtimes
+    from cpu_runtimes import Candidate
+
+    order = []
+
+    class Noting(Model):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def run(self, feeds: Mapping[str, Any]) -> Sequence[Any]:
+            order.append(self.name)
+            return super().run(feeds)
+
+    seconds = cpu_runtimes._time({Candidate(name, version / "model.onnx"): Noting(name) for name in "ab"})
+    assert order == ["a", "b"] * (len(order) // 2)
+    assert min(seconds.values()) > 0
+
+
+def test_a_choice_is_recalled_for_the_same_facts_alone(tmp_path: Path) -> None:
+    from remembered import key_of, recall, remember
+
+    path = tmp_path / "choices.json"
+    remember(path, key_of("cpu", 1), {"runtime": "x"})
+    remember(path, key_of("cpu", 2), {"runtime": "y"})
+    assert recall(path, key_of("cpu", 1)) == {"runtime": "x"}
+    assert recall(path, key_of("cpu", 3)) is None
+    assert recall(None, key_of("cpu", 1)) is None
+    assert [file.name for file in tmp_path.iterdir()] == ["choices.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"key": 3}', "\x00\xff"])
+def test_a_broken_memory_is_made_anew(tmp_path: Path, content: str) -> None:
+    from remembered import recall, remember
+
+    path = tmp_path / "choices.json"
+    path.write_text(content)
+    assert recall(path, "key") is None
+    remember(path, "key", {"runtime": "x"})
+    assert json.loads(path.read_text())["key"] == {"runtime": "x"}
+
+
+def test_the_memory_is_bounded(tmp_path: Path) -> None:
+    from remembered import MAX_ENTRIES, recall, remember
+
+    for number in range(MAX_ENTRIES + 3):
+        remember(tmp_path / "choices.json", str(number), {"number": number})
+    assert recall(tmp_path / "choices.json", "2") is None
+    assert recall(tmp_path / "choices.json", "3") == {"number": 3}
+
+
+def test_the_processors_flags_are_read(tmp_path: Path) -> None:
+    from cpu_facts import read
+
+    first = "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx512_bf16 amx_tile\n"
+    text = first + "\nprocessor\t: 1\nflags\t\t: fpu\n"
+    path = tmp_path / "cpuinfo"
+    path.write_text(text)
+    assert read(path) == ("Some CPU", frozenset({"fpu", "avx512_bf16", "amx_tile"}))
+    assert read(tmp_path / "missing") == ("", frozenset())
