@@ -66,7 +66,10 @@ class Settings(BaseSettings):
         0.6, ge=0.5, le=1.0, description="confidence under which a model without a neutral class counts as neutral"
     )
 
-    worker_batch_size: int = Field(256, ge=1, le=10_000, description="posts that a worker reads at once")
+    worker_batch_size: int = Field(256, ge=1, le=10_000, description="posts that a worker analyses at once, at most")
+    worker_batches_in_flight: int = Field(
+        2, ge=1, le=64, description="batches that a worker analyses at the same time, while others are read and stored"
+    )
     worker_block_ms: int = Field(1_000, ge=10, description="how long a worker waits for the first new post")
     worker_claim_idle_ms: int = Field(
         30_000, ge=100, description="a pending post unacknowledged for so long is taken over from its worker"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from services.common.cancellation import stop_if_cancelled
 from services.common.database import open_pool
@@ -16,7 +15,8 @@ from services.common.settings import Settings
 from services.common.streams import ensure_group, group_state, open_redis, trim_processed
 from services.inference.analyzer import open_analyzer
 from services.worker import metrics
-from services.worker.consumer import Consumer, Entry, joined
+from services.worker.consumer import Consumer, joined
+from services.worker.conveyor import Conveyor
 from services.worker.pipeline import Pipeline
 
 log = get_logger(__name__)
@@ -41,6 +41,9 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             claim_idle_ms=settings.worker_claim_idle_ms,
         )
         pipeline = Pipeline(consumer, analyzer, pool, redis, settings.redis_stream_name)
+        conveyor = Conveyor(
+            consumer, pipeline, batch_posts=settings.worker_batch_size, in_flight=settings.worker_batches_in_flight
+        )
 
         async def prepare() -> None:
             await migrate(settings.database_dsn)
@@ -62,29 +65,23 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                 log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
                 housekeeping = asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S))
                 try:
-                    await work(consumer, pipeline, stopping)
+                    await work(conveyor, stopping)
                 finally:
                     housekeeping.cancel()
                     await asyncio.gather(housekeeping, return_exceptions=True)
-            log.info("stopped; everything that was read is stored and acknowledged")
+            if conveyor.abandoned:
+                log.warning("stopped with posts unacknowledged; others take them over", count=conveyor.abandoned)
+            else:
+                log.info("stopped; everything that was read is stored and acknowledged")
 
 
-async def work(consumer: Consumer, pipeline: Pipeline, stopping: asyncio.Event) -> None:
-    """Batch after batch, until the worker is told to stop; the batch in hand is finished first."""
-    drained = asyncio.create_task(after(stopping, DRAIN_TIMEOUT_S))
+async def work(conveyor: Conveyor, stopping: asyncio.Event) -> None:
+    """Until the worker is told to stop; what it has read by then is finished first, within DRAIN_TIMEOUT_S."""
     gave_up = asyncio.Event()
+    drained = asyncio.create_task(after(stopping, DRAIN_TIMEOUT_S))
     drained.add_done_callback(lambda _: gave_up.set())
     try:
-        while not stopping.is_set():
-            entries: list[Entry] = []
-
-            async def read(into: list[Entry] = entries) -> None:
-                into.extend(await consumer.read())
-
-            if not await until_done("read", read, gave_up) or not entries:
-                continue
-            if not await until_done("process", partial(pipeline.process, entries), gave_up):
-                log.warning("stopping with posts unacknowledged; another worker takes them over", count=len(entries))
+        await conveyor.run(stopping, gave_up)
     finally:
         drained.cancel()
         await asyncio.gather(drained, return_exceptions=True)

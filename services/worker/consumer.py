@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from services.common.errors import Transient
 from services.common.logging import get_logger
-from services.common.streams import ensure_group, is_no_group, redis_errors
+from services.common.streams import RESULTS_CHANNEL, ensure_group, is_no_group, redis_errors
 
 log: structlog.typing.FilteringBoundLogger = get_logger(__name__)
 
@@ -29,6 +29,11 @@ class Entry:
 
     stream_id: str
     fields: Mapping[bytes, bytes]
+
+    @property
+    def added_at(self) -> float:
+        """When it was added, by Redis's clock; seconds since the epoch."""
+        return int(self.stream_id.partition("-")[0]) / 1_000
 
 
 def consumer_name() -> str:
@@ -49,6 +54,9 @@ class Consumer:
         self._claim_idle_ms = claim_idle_ms
         self._claim_cursor = "0-0"
         self._next_claim_at = 0.0
+        # Read and not yet acknowledged. Waiting for a dependency they may become idle, but nobody has to take them over
+        # from this very process.
+        self._in_hand: set[str] = set()
 
     async def read(self) -> list[Entry]:
         """Up to `count` entries: taken over from the dead, else new ones; none if nothing came in `block_ms`.
@@ -57,7 +65,9 @@ class Consumer:
         """
         try:
             with redis_errors():
-                return await self._claim() or await self._read_new()
+                entries = await self._claim() or await self._read_new()
+                self._in_hand.update(entry.stream_id for entry in entries)
+                return entries
         except ResponseError as error:
             if not is_no_group(error):
                 raise
@@ -65,10 +75,18 @@ class Consumer:
             await ensure_group(self._redis, self._stream, self._group)
             raise Transient("the consumer group was missing and has been created again") from None
 
-    async def acknowledge(self, entries: Sequence[Entry]) -> None:
-        if entries:
-            with redis_errors():
-                await self._redis.xack(self._stream, self._group, *(entry.stream_id for entry in entries))
+    async def acknowledge(self, entries: Sequence[Entry], announcement: bytes | None = None) -> None:
+        """Publishes the announcement, then acknowledges: one round trip."""
+        if not entries:
+            return
+        ids = [entry.stream_id for entry in entries]
+        with redis_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                if announcement is not None:
+                    pipeline.publish(RESULTS_CHANNEL, announcement)
+                pipeline.xack(self._stream, self._group, *ids)
+                await pipeline.execute()
+        self._in_hand.difference_update(ids)
 
     async def _claim(self) -> list[Entry]:
         """Entries that some worker read and did not acknowledge within the idle time."""
@@ -90,9 +108,11 @@ class Consumer:
         if not claimed and self._claim_cursor == "0-0":
             # The whole pending list was looked through: once more when something can have become idle.
             self._next_claim_at = now + self._claim_idle_ms / 2_000
-        if claimed:
-            log.info("took over posts from another worker", count=len(claimed))
-        return [Entry(stream_id.decode(), fields) for stream_id, fields in claimed]
+        entries = [Entry(stream_id.decode(), fields) for stream_id, fields in claimed]
+        entries = [entry for entry in entries if entry.stream_id not in self._in_hand]
+        if entries:
+            log.info("took over posts from another worker", count=len(entries))
+        return entries
 
     async def _read_new(self) -> list[Entry]:
         answer: Any = await self._redis.xreadgroup(

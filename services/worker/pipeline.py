@@ -1,7 +1,10 @@
-"""The path of a batch: read, analyse, store, announce, acknowledge. The acknowledgement comes last."""
+"""The steps of a batch: analyse, store, announce and acknowledge. The acknowledgement comes last.
+
+Each step may raise Transient: it is then simply done again.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -13,7 +16,7 @@ from services.common.errors import MalformedPost, Rejected
 from services.common.messages import AnalysedPost, Analysis, Post, decode_post
 from services.inference.analyzer import Analyzer
 from services.worker import metrics
-from services.worker.announce import announce
+from services.worker.announce import announcement
 from services.worker.consumer import Consumer, Entry
 from services.worker.store import store
 
@@ -33,8 +36,37 @@ class Analysed(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Entries that were read: those that could be analysed, and the letters of those that were refused so far."""
+
+    entries: Sequence[Entry] = ()
+    analysed: Sequence[Analysed] = ()
+    letters: Sequence[DeadLetter] = ()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the database made of a batch: the posts that were new, and the letters of those that it refused."""
+
+    new: Sequence[AnalysedPost]
+    redelivered: int
+    letters: Sequence[DeadLetter] = field(default=())
+
+
+def merged(batches: Sequence[Batch]) -> Batch:
+    """All of them as one, in their order."""
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        [entry for batch in batches for entry in batch.entries],
+        [item for batch in batches for item in batch.analysed],
+        [letter for batch in batches for letter in batch.letters],
+    )
+
+
+@dataclass(frozen=True)
 class Pipeline:
-    """Everything that a batch passes through. Each step may raise Transient: the batch is then simply done again."""
+    """What a batch passes through."""
 
     consumer: Consumer
     analyzer: Analyzer
@@ -42,26 +74,33 @@ class Pipeline:
     redis: Redis
     stream: str
 
-    async def process(self, entries: Sequence[Entry]) -> int:
-        """Takes read entries to their acknowledgement; the number of posts that were new."""
-        readable, letters = decode(entries)
+    async def analyse(self, entries: Sequence[Entry]) -> Batch:
+        """Both models over the posts among the entries."""
+        readable, malformed = decode(entries)
         with metrics.STAGE_SECONDS.labels("analyse").time():
             analysed, rejected = await isolate(self._analyse, readable)
+        letters = [dead_letter(item.entry, "rejected_by_model", error) for item, error in rejected]
+        return Batch(entries, analysed, [*malformed, *letters])
+
+    async def store(self, batch: Batch) -> Stored:
+        """Posts, analyses and roll-ups, in one transaction unless something in it is refused."""
         with metrics.STAGE_SECONDS.labels("store").time():
-            stored, unstorable = await isolate(self._store, analysed)
-        letters += [dead_letter(item.entry, "rejected_by_model", error) for item, error in rejected]
-        letters += [dead_letter(item.entry, "rejected_by_database", error) for item, error in unstorable]
-        with metrics.STAGE_SECONDS.labels("announce").time():
-            await announce(self.redis, stored)
+            new, refused = await isolate(self._store, batch.analysed)
+        metrics.POSTS_STORED.inc(len(new))
+        letters = [dead_letter(item.entry, "rejected_by_database", error) for item, error in refused]
+        return Stored(new, len(batch.analysed) - len(refused) - len(new), letters)
+
+    async def acknowledge(self, batch: Batch, stored: Stored) -> None:
+        """Tells everybody, then Redis that the entries are done."""
+        letters = [*batch.letters, *stored.letters]
         with metrics.STAGE_SECONDS.labels("acknowledge").time():
+            # By itself and before: an acknowledged letter that Redis refused to take would be lost.
             await bury(self.redis, self.stream, letters)
-            await self.consumer.acknowledge(entries)
-        metrics.BATCH_POSTS.observe(len(entries))
-        metrics.POSTS_STORED.inc(len(stored))
-        metrics.POSTS_REDELIVERED.inc(len(analysed) - len(unstorable) - len(stored))
+            await self.consumer.acknowledge(batch.entries, announcement(stored.new))
+        metrics.BATCH_POSTS.observe(len(batch.entries))
+        metrics.POSTS_REDELIVERED.inc(stored.redelivered)
         for letter in letters:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
-        return len(stored)
 
     async def _analyse(self, readable: Sequence[Readable]) -> list[Analysed]:
         analyses = await self.analyzer.analyse([item.post.content for item in readable])

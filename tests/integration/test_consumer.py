@@ -6,9 +6,10 @@ import pytest
 from redis.asyncio import Redis
 
 from services.common.errors import Transient
-from services.common.streams import ensure_group, group_state, open_redis
+from services.common.streams import RESULTS_CHANNEL, ensure_group, group_state, open_redis
 from services.worker.consumer import Consumer, joined
 from tests.redis_reads import entry_ids
+from tests.waiting import eventually
 
 GROUP = "workers"
 
@@ -34,6 +35,37 @@ async def test_entries_of_a_dead_consumer_are_taken_over(redis_url: str, stream_
             await living.acknowledge(entries)
         assert seen == ids
         assert (await group_state(redis, stream_name, GROUP)).pending == 0
+
+
+async def test_a_consumer_does_not_take_over_what_it_has_in_hand_itself(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        await ensure_group(redis, stream_name, GROUP)
+        for n in range(3):
+            await redis.xadd(stream_name, {"n": n})
+        consumer = make_consumer(redis, stream_name, claim_idle_ms=20)
+        entries = await consumer.read()
+        # Idle for longer than the limit: another consumer could have them now, and would.
+        await asyncio.sleep(0.05)
+        assert await consumer.read() == []
+        other = make_consumer(redis, stream_name, claim_idle_ms=20)
+        await asyncio.sleep(0.05)
+        assert await other.read() == entries
+
+
+async def test_an_announcement_travels_with_the_acknowledgement(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis, redis.pubsub() as listener:
+        await listener.subscribe(RESULTS_CHANNEL)
+        await ensure_group(redis, stream_name, GROUP)
+        await redis.xadd(stream_name, {"n": 1})
+        consumer = make_consumer(redis, stream_name)
+        await consumer.acknowledge(await consumer.read(), b"news")
+        assert (await group_state(redis, stream_name, GROUP)).pending == 0
+
+        async def heard() -> bool:
+            message = await listener.get_message(ignore_subscribe_messages=True)
+            return message is not None and message["data"] == b"news"
+
+        await eventually(heard, "the announcement")
 
 
 async def test_entries_of_a_living_consumer_are_left_alone(redis_url: str, stream_name: str) -> None:
