@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from export.errors import ExportError
-from export.spec import FILES, PRECISIONS, Activation, Architecture, ModelSpec, Precision, Target
+from export.spec import FILES, PRECISIONS, Activation, Architecture, ModelSpec, Precision, Target, lengths_on_cpu
 
 T = TypeVar("T")
 
@@ -197,6 +197,7 @@ def _parameters(spec: ModelSpec, target: Target, canary: Canary | None) -> str:
         "activation": spec.activation,
         "max_tokens": str(spec.max_tokens),
         "sequence_lengths": ",".join(map(str, spec.lengths)),
+        **({"padded_lengths": ",".join(map(str, lengths_on_cpu(spec.lengths)))} if target == "cpu" else {}),
         "tokenizer_sha256": spec.tokenizer_sha256,
         "source": spec.source,
         "revision": spec.revision,
@@ -210,9 +211,11 @@ def _parameters(spec: ModelSpec, target: Target, canary: Canary | None) -> str:
 
 
 def _warm_up(spec: ModelSpec, target: Target) -> str:
+    alone = lengths_on_cpu(spec.lengths) if target == "cpu" else spec.lengths
+    shapes = [(1, length) for length in alone] + [(WARM_UP_ROWS[target], length) for length in spec.lengths]
     return (
         "# Every length, alone and in a batch, before the model calls itself ready: first runs of a shape are slow.\n"
-        + "".join(_sample(rows, length) for length in spec.lengths for rows in (1, WARM_UP_ROWS[target]))
+        + "".join(_sample(rows, length) for rows, length in sorted(shapes, key=lambda shape: (shape[1], shape[0])))
     )
 
 

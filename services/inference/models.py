@@ -51,7 +51,9 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
         version = int(parameters["version"])
         labels = tuple(parameters["labels"].split(","))
         activation = parameters["activation"]
-        lengths = tuple(sorted(int(length) for length in parameters["sequence_lengths"].split(",")))
+        # On a CPU, clients pad in finer steps than those that the version was verified at.
+        padded = parameters.get("padded_lengths") or parameters["sequence_lengths"]
+        lengths = tuple(sorted(int(length) for length in padded.split(",")))
         max_tokens = int(parameters["max_tokens"])
         source = parameters["source"]
         revision = parameters["revision"]
@@ -74,7 +76,7 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
     if outputs != [("logits", [len(labels)])]:
         raise ConfigurationError(f"model {name}: expected one output, logits [{len(labels)}], found {outputs}")
     if not lengths or lengths[0] < 2 or max_tokens > lengths[-1]:
-        raise ConfigurationError(f"model {name}: sequence_lengths {lengths} do not reach max_tokens {max_tokens}")
+        raise ConfigurationError(f"model {name}: lengths {lengths} do not reach max_tokens {max_tokens}")
     if canary_of and not 0 < canary_share <= 100:
         raise ConfigurationError(f"model {name}: canary_share is {canary_share:g}, expected more than 0, at most 100")
     return Model(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from export.repository import Repository
-from export.spec import FILES, ModelSpec, lengths_up_to
+from export.spec import FILES, ModelSpec, lengths_on_cpu, lengths_up_to
 from export.version_folder import CARD, TOKENIZER, facts_of, write_version
 from tests.integration.triton_models import VOCABULARY, classifier, model
 
@@ -52,7 +52,7 @@ def logits_of(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     rows = []
     for text in texts:
         tokens = tokenizer.encode(text).ids
-        length = next(length for length in lengths_up_to(MAX_TOKENS) if length >= len(tokens))
+        length = next(length for length in lengths_on_cpu(lengths_up_to(MAX_TOKENS)) if length >= len(tokens))
         ids, mask = np.zeros((1, length), np.int64), np.zeros((1, length), np.int64)
         ids[0, : len(tokens)], mask[0, : len(tokens)] = tokens, 1
         rows.append(session.run(["logits"], {"input_ids": ids, "attention_mask": mask})[0][0])

@@ -46,6 +46,12 @@ def lengths(config: ModelConfig) -> list[int]:
     return [int(length) for length in values(config)["sequence_lengths"].split(",")]
 
 
+def padded_lengths(config: ModelConfig) -> list[int]:
+    """What clients pad to: on a CPU in finer steps."""
+    told = values(config).get("padded_lengths")
+    return [int(length) for length in told.split(",")] if told else lengths(config)
+
+
 def test_both_models_have_a_configuration_for_every_kind_of_machine() -> None:
     names = {name_of(path) for path in CONFIGS}
     for model in ("sentiment", "emotion"):
@@ -142,10 +148,10 @@ def test_every_length_is_warmed_up_alone_and_in_a_batch(config: ModelConfig) -> 
         assert all(entry.zero_data for entry in sample.inputs.values()), "random ids may lie outside the vocabulary"
         assert 1 <= sample.batch_size <= config.max_batch_size
         warmed.setdefault(dims[0], set()).add(sample.batch_size)
-    assert sorted(warmed) == lengths(config)
+    assert sorted(warmed) == padded_lengths(config)
     for length, batches in warmed.items():
         assert 1 in batches, length
-        assert max(batches) > 1, length
+        assert length not in lengths(config) or max(batches) > 1, length
 
 
 def test_warm_ups_have_names_of_their_own(config: ModelConfig) -> None:

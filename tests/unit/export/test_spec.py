@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.errors import ExportError
-from export.spec import FILES, PRECISIONS, PREFERRED, TARGETS, FileFacts, Manifest, ModelSpec, SpecError, lengths_up_to
+from export.spec import (
+    FILES,
+    PRECISIONS,
+    PREFERRED,
+    TARGETS,
+    FileFacts,
+    Manifest,
+    ModelSpec,
+    SpecError,
+    lengths_on_cpu,
+    lengths_up_to,
+)
 from export.triton_config import Canary, Serving, parse, render, serving_of, spec_of, target_of
 from tests.unit.export.versions import spec
 
@@ -129,6 +140,23 @@ def test_tensorrt_has_a_profile_for_each_length_and_a_cache_for_each_file() -> N
     assert {entry.split("x")[1] for entry in profiles[0]} == {str(length) for length in spec().lengths}
     # An engine is named after the graph: another version's weights must not be found under its name.
     assert found["trt_engine_cache_prefix"] != options("cd" * 32)["trt_engine_cache_prefix"]
+
+
+@pytest.mark.parametrize("max_tokens", [8, 16, 100, 128, 512])
+def test_on_a_cpu_padding_is_below_8_tokens_or_a_quarter(max_tokens: int) -> None:
+    lengths = lengths_on_cpu(lengths_up_to(max_tokens))
+    assert lengths[-1] == max_tokens
+    assert set(lengths_up_to(max_tokens)) <= set(lengths)
+    for tokens in range(1, max_tokens + 1):
+        padded = next(length for length in lengths if length >= tokens)
+        assert padded - tokens < max(8, tokens / 4), tokens
+
+
+def test_only_the_configuration_for_a_cpu_tells_finer_steps_and_it_is_still_of_its_spec() -> None:
+    for target in TARGETS:
+        config = parse(render(spec(), target, weights_sha256=SHA256))
+        assert ("padded_lengths" in config.parameters) == (target == "cpu")
+        assert spec_of(config) == spec()
 
 
 def test_a_canary_is_a_model_of_its_own_that_says_whose_it_is() -> None:

@@ -26,6 +26,10 @@ def test_the_parameters_are_read(repository: Path) -> None:
     assert (model.role, model.canary_of, model.canary_share) == ("sentiment", "", 0)
 
 
+def test_clients_pad_to_the_lengths_of_the_machine_where_it_has_its_own(repository: Path) -> None:
+    assert parse_model(config(padded_lengths="8,32,16"), repository).lengths == (8, 16, 32)
+
+
 def test_the_tokenizer_is_that_of_the_version(repository: Path) -> None:
     assert parse_model(config(version="12"), repository).tokenizer_file == repository / "sentiment/12/tokenizer.json"
     tokenizer = read_tokenizer(parse_model(config(), repository))
