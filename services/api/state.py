@@ -16,6 +16,7 @@ from services.api.cache import TtlCache
 from services.api.counts import INTERVAL_S, LiveCounts
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
+from services.api.queries.posts import Total
 from services.api.queries.totals import check_tables
 from services.api.schemas import Counts, Percentages, Stats
 from services.api.subscription import Subscription
@@ -47,7 +48,7 @@ class Caches:
     """A few seconds each; the keys are the parameters of the request, never the time."""
 
     stats: TtlCache[Stats]
-    post_totals: TtlCache[int]
+    post_totals: TtlCache[Total]
     distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
 
 

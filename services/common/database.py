@@ -34,6 +34,8 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        if lacks_partition(error):
+            raise Transient(f"PostgreSQL: {error}") from error
         raise Rejected(f"PostgreSQL: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
@@ -44,3 +46,8 @@ def database_errors() -> Iterator[None]:
     # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Transient(f"PostgreSQL is not reachable: {error or type(error).__name__}") from error
+
+
+def lacks_partition(error: asyncpg.PostgresError) -> bool:
+    """Whether a row found no partition: the same SQLSTATE as that of a refused value, but no constraint has a name."""
+    return isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name
