@@ -40,15 +40,13 @@ async def insert(
     """A post, unless it is there already, and an analysis of it; `label=None` leaves that out."""
     moment = ingested_at or datetime.now(UTC)
     await create_day(database, moment)
-    new = await database.fetchval(
-        "INSERT INTO social_media_post_keys VALUES ($1) ON CONFLICT DO NOTHING RETURNING post_id", post_id
+    await database.execute(
+        """WITH new AS (INSERT INTO social_media_post_keys (post_id, id) VALUES ($1, next_id_at($5))
+                            ON CONFLICT DO NOTHING RETURNING id)
+           INSERT INTO social_media_posts (id, post_id, source, content, author, created_at, ingested_at)
+           SELECT id, $1, $2, $3, 'me', $4, $5 FROM new""",
+        *(post_id, source, content, created_at, moment),
     )
-    if new:
-        await database.execute(
-            """INSERT INTO social_media_posts (id, post_id, source, content, author, created_at, ingested_at)
-               VALUES (next_id_at($5), $1, $2, $3, 'me', $4, $5)""",
-            *(post_id, source, content, created_at, moment),
-        )
     if label:
         await database.execute(
             """INSERT INTO sentiment_analysis
@@ -90,6 +88,7 @@ async def make_older(database: Database, step: timedelta) -> None:
         step,
         step_ms,
     )
+    await database.execute("UPDATE social_media_post_keys SET id = id - ($1::bigint << 20)", step_ms)
     await count_again(database)
 
 

@@ -16,10 +16,17 @@ _TRANSIENT_CLASSES = ("08", "53", "57", "58", "40", "55")
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, max_size: int) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(
+    dsn: str, *, max_size: int, server_settings: dict[str, str] | None = None
+) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects when it is first used, so that a database that is away for now stops nobody's start."""
     pool = asyncpg.create_pool(
-        dsn, min_size=0, max_size=max_size, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
+        dsn,
+        min_size=0,
+        max_size=max_size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=server_settings,
     )
     async with pool:
         yield pool

@@ -22,7 +22,7 @@ WITH incoming AS (
            AS t (post_id, source, content, author, created_at, model_name, label, confidence,
                  emotion, emotion_confidence, model_version, emotion_model_name, emotion_model_version)
 ), new_keys AS (
-    INSERT INTO social_media_post_keys (post_id) SELECT post_id FROM incoming ORDER BY post_id COLLATE "C"
+    INSERT INTO social_media_post_keys (post_id, id) SELECT post_id, id FROM incoming ORDER BY post_id COLLATE "C"
     ON CONFLICT DO NOTHING
     RETURNING post_id
 ), fresh AS MATERIALIZED (

@@ -26,7 +26,8 @@ IDS = (
 )
 TABLES = (
     # The one place that sees a post_id twice: a unique key of a partitioned table would have to contain the time.
-    'CREATE TABLE social_media_post_keys (post_id varchar(255) COLLATE "C" PRIMARY KEY)',
+    # The id tells the key of a post that was dropped from that of the same post stored again.
+    'CREATE TABLE social_media_post_keys (post_id varchar(255) COLLATE "C" PRIMARY KEY, id bigint NOT NULL)',
     """
     CREATE TABLE social_media_posts (
         id bigint NOT NULL DEFAULT next_id_at(now()) PRIMARY KEY,
@@ -72,7 +73,8 @@ PARTITIONS = """
         IF to_regclass('sentiment_analysis' || suffix) IS NOT NULL THEN
             RETURN false;
         END IF;
-        PERFORM pg_advisory_xact_lock(7316605514);
+        -- One at a time, and with a look at what the others made; nobody who reads or writes posts waits for this lock.
+        LOCK TABLE social_media_posts IN SHARE UPDATE EXCLUSIVE MODE;
         IF to_regclass('sentiment_analysis' || suffix) IS NOT NULL THEN
             RETURN false;
         END IF;
@@ -138,7 +140,6 @@ ASIDE = (
     "ALTER INDEX sentiment_analysis_pkey RENAME TO old_analyses_pkey",
 )
 CARRY_OVER = (
-    "INSERT INTO social_media_post_keys SELECT post_id FROM old_posts",
     """
     SELECT create_post_partitions(day) FROM (
         SELECT DISTINCT (ingested_at AT TIME ZONE 'UTC')::date FROM old_posts
@@ -150,6 +151,7 @@ CARRY_OVER = (
     CREATE TEMPORARY TABLE new_ids ON COMMIT DROP AS
     SELECT post_id, first_id_at(ingested_at) | (row_number() OVER (ORDER BY id) & 1048575) AS id FROM old_posts
     """,
+    "INSERT INTO social_media_post_keys (post_id, id) SELECT post_id, id FROM new_ids",
     """
     INSERT INTO social_media_posts (id, post_id, source, content, author, created_at, ingested_at)
     SELECT n.id, o.post_id, o.source, o.content, o.author, o.created_at, o.ingested_at
