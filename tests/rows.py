@@ -36,8 +36,12 @@ async def insert(
     emotion: str | None = "joy",
     model: str = "model",
     version: int = 3,
+    counted: bool = True,
 ) -> None:
-    """A post, unless it is there already, and an analysis of it; `label=None` leaves that out."""
+    """A post, unless it is there already, and an analysis of it; `label=None` leaves that out.
+
+    `counted=False` leaves the roll-ups to a later `count_again`.
+    """
     moment = ingested_at or datetime.now(UTC)
     await create_day(database, moment)
     await database.execute(
@@ -54,6 +58,7 @@ async def insert(
                SELECT id, post_id, $2, $3, $4, $5, $6 FROM social_media_posts WHERE post_id = $1""",
             *(post_id, model, version, label, confidence, emotion),
         )
+    if counted:
         await count_again(database)
 
 

@@ -18,7 +18,7 @@ from services.worker.upkeep.retention import drop_old_days
 from services.worker.upkeep.search_index import index_words
 from tests.integration.test_store import analysed, varied
 from tests.posts import make_posts
-from tests.rows import assert_rollups_are_a_recount, insert
+from tests.rows import assert_rollups_are_a_recount, count_again, insert
 from tests.waiting import eventually
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -50,7 +50,9 @@ async def insert_randomly(database: asyncpg.Connection, count: int, over: timede
             confidence=chance.random(),
             created_at=now - chance.random() * 1_000 * DAY,
             ingested_at=now - chance.random() * over,
+            counted=False,
         )
+    await count_again(database)
 
 
 async def test_partitions_are_made_ahead_by_many_at_once(database: asyncpg.Connection, database_url: str) -> None:
