@@ -38,4 +38,15 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 Source = Annotated[Text | None, Query(max_length=50, description="Only posts of this source", examples=["reddit"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
 # Skipping reads what it skips: the cursor is for going far.
-Offset = Annotated[int, Query(ge=0, le=100_000, description="How many to skip; a cursor is faster")]
+MAX_OFFSET = 10_000
+
+
+def _near(offset: int) -> int:
+    if offset > MAX_OFFSET:
+        raise ValueError(f"must not be more than {MAX_OFFSET:,}; take `cursor` from the page before to go further")
+    return offset
+
+
+Offset = Annotated[
+    int, AfterValidator(_near), Query(ge=0, description="How many to skip, 10,000 at most; a cursor goes further")
+]

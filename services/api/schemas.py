@@ -74,8 +74,15 @@ class PostFilters(BaseModel):
 
 
 class PostPage(BaseModel):
+    """Where no index finds what the filters ask for, a request looks at a bounded number of posts: its page may then be
+    short, even empty. Only a `next_cursor` of null means that there are no more.
+    """
+
     posts: list[Post]
     total: int = Field(description="Posts that match the filters, whatever the page; a few seconds old at most")
+    total_is_exact: bool = Field(
+        description="false: at least so many. With `search` or dates, matches are counted up to 1,000"
+    )
     limit: int
     offset: int
     filters: PostFilters

@@ -16,6 +16,7 @@ from services.api.cache import TtlCache
 from services.api.counts import INTERVAL_S, LiveCounts
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
+from services.api.queries.posts import Total
 from services.api.queries.totals import check_tables
 from services.api.schemas import Counts, Percentages, Stats
 from services.api.subscription import Subscription
@@ -26,6 +27,9 @@ from services.common.settings import Settings
 from services.common.streams import open_redis, redis_errors
 
 POOL_SIZE = 10
+# A plan for these very parameters reads the few days that they ask for, one for any parameters prepares all of them;
+# and every query is short, so that compiling it would take longer than running it.
+PLANNING = {"plan_cache_mode": "force_custom_plan", "jit": "off"}
 PROBE_INTERVAL_S = 5.0
 PROBE_TIMEOUT_S = 3.0
 # The first inference after a start may take long on a busy CPU. Two intervals and this: 15 s, the oldest answer.
@@ -47,7 +51,7 @@ class Caches:
     """A few seconds each; the keys are the parameters of the request, never the time."""
 
     stats: TtlCache[Stats]
-    post_totals: TtlCache[int]
+    post_totals: TtlCache[Total]
     distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
 
 
@@ -86,7 +90,10 @@ class State:
 @asynccontextmanager
 async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[State]:
     """Opens also while everything is away: connections are made when they are first used."""
-    async with open_pool(settings.database_dsn, max_size=POOL_SIZE) as pool, open_redis(settings.redis_dsn) as redis:
+    async with (
+        open_pool(settings.database_dsn, max_size=POOL_SIZE, server_settings=PLANNING) as pool,
+        open_redis(settings.redis_dsn) as redis,
+    ):
         yield build_state(settings, pool, redis, triton)
 
 

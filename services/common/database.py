@@ -16,10 +16,17 @@ _TRANSIENT_CLASSES = ("08", "53", "57", "58", "40", "55")
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, max_size: int) -> AsyncIterator[asyncpg.Pool]:
+async def open_pool(
+    dsn: str, *, max_size: int, server_settings: dict[str, str] | None = None
+) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects when it is first used, so that a database that is away for now stops nobody's start."""
     pool = asyncpg.create_pool(
-        dsn, min_size=0, max_size=max_size, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S
+        dsn,
+        min_size=0,
+        max_size=max_size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=server_settings,
     )
     async with pool:
         yield pool
@@ -34,6 +41,8 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        if lacks_partition(error):
+            raise Transient(f"PostgreSQL: {error}") from error
         raise Rejected(f"PostgreSQL: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
@@ -44,3 +53,8 @@ def database_errors() -> Iterator[None]:
     # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Transient(f"PostgreSQL is not reachable: {error or type(error).__name__}") from error
+
+
+def lacks_partition(error: asyncpg.PostgresError) -> bool:
+    """Whether a row found no partition: the same SQLSTATE as that of a refused value, but no constraint has a name."""
+    return isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     )
     worker_metrics_port: OptionalPort = Field(9101, description="Prometheus metrics of the worker; 0: none")
 
+    retention_days: int = Field(
+        0, ge=0, description="days for which posts are kept, with all that counts them; 0: for ever"
+    )
+
     posts_per_minute: float = Field(60.0, gt=0, le=6_000_000, description="rate of the simulated source")
     ingester_metrics_port: OptionalPort = Field(9102, description="Prometheus metrics of the ingester; 0: none")
 

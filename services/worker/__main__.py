@@ -18,6 +18,7 @@ from services.worker import metrics
 from services.worker.consumer import Consumer, joined
 from services.worker.conveyor import Conveyor
 from services.worker.pipeline import Pipeline
+from services.worker.upkeep.run import keep_storage
 
 log = get_logger(__name__)
 
@@ -63,12 +64,16 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             async with joined(consumer):
                 metrics.READY.set(1)
                 log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
-                housekeeping = asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S))
+                housekeeping = [
+                    asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S)),
+                    asyncio.create_task(keep_storage(settings.database_dsn, settings.retention_days)),
+                ]
                 try:
                     await work(conveyor, stopping)
                 finally:
-                    housekeeping.cancel()
-                    await asyncio.gather(housekeeping, return_exceptions=True)
+                    for task in housekeeping:
+                        task.cancel()
+                    await asyncio.gather(*housekeeping, return_exceptions=True)
             if conveyor.abandoned:
                 log.warning("stopped with posts unacknowledged; others take them over", count=conveyor.abandoned)
             else:

@@ -1,38 +1,71 @@
-"""Posts and analyses into PostgreSQL: one transaction a batch, harmless when it is repeated."""
+"""Posts, analyses and their roll-ups into PostgreSQL: one statement a batch, harmless when it is repeated."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import asyncpg
 
-from services.common.database import database_errors
+from services.common.database import database_errors, lacks_partition
 from services.common.messages import AnalysedPost, Analysis, Post
+from services.common.partitions import create_partitions
 
-# Both statements travel and commit as one. A post that is stored already changes nothing and is not returned: what
-# comes back is exactly what is new.
+# Everything travels and commits as one. A post whose key is there already is in none of the later steps, so it changes
+# nothing, and what comes back is exactly what is new. All times are now(), the transaction's: a post and the minute
+# that counts it cannot disagree. Keys and roll-ups are locked in a fixed order, and each connection has (mostly)
+# roll-ups of its own: workers block each other neither for long nor for ever.
 _INSERT = """
 WITH incoming AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                         $8::real[], $9::text[], $10::real[], $11::int[], $12::text[], $13::int[])
+    SELECT first_id_at(now()) | (nextval('social_media_posts_number') & 1048575) AS id, t.*
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
+                $8::real[], $9::text[], $10::real[], $11::int[], $12::text[], $13::int[])
            AS t (post_id, source, content, author, created_at, model_name, label, confidence,
                  emotion, emotion_confidence, model_version, emotion_model_name, emotion_model_version)
-), stored AS (
-    INSERT INTO social_media_posts (post_id, source, content, author, created_at)
-    SELECT post_id, source, content, author, created_at FROM incoming
-    ON CONFLICT (post_id) DO NOTHING
+), new_keys AS (
+    INSERT INTO social_media_post_keys (post_id, id) SELECT post_id, id FROM incoming ORDER BY post_id COLLATE "C"
+    ON CONFLICT DO NOTHING
     RETURNING post_id
+), fresh AS MATERIALIZED (
+    SELECT incoming.* FROM incoming JOIN new_keys USING (post_id)
+), stored AS (
+    INSERT INTO social_media_posts (id, post_id, source, content, author, created_at, ingested_at)
+    SELECT id, post_id, source, content, author, created_at, now() FROM fresh
 ), analysed AS (
     INSERT INTO sentiment_analysis
-           (post_id, model_name, sentiment_label, confidence_score, emotion, emotion_confidence,
-            model_version, emotion_model_name, emotion_model_version, analyzed_at)
-    SELECT DISTINCT ON (i.post_id)
-           i.post_id, i.model_name, i.label, i.confidence, i.emotion, i.emotion_confidence,
-           i.model_version, i.emotion_model_name, i.emotion_model_version, $14::timestamptz
-    FROM incoming AS i JOIN stored USING (post_id)
-    ON CONFLICT (post_id, model_name) DO NOTHING
+           (id, post_row_id, post_id, model_name, model_version, sentiment_label, confidence_score, emotion,
+            emotion_confidence, emotion_model_name, emotion_model_version, analyzed_at)
+    SELECT id, id, post_id, model_name, model_version, label, confidence, emotion,
+           emotion_confidence, nullif(emotion_model_name, ''), nullif(emotion_model_version, 0), $14::timestamptz
+    FROM fresh
+), sentiments AS (
+    INSERT INTO sentiment_minutes AS m
+           (minute, source, sentiment_label, writer, posts, confidence_sum, created_from, created_to)
+    SELECT date_trunc('minute', now(), 'UTC'), source, label, pg_backend_pid() % 8, count(*),
+           sum(confidence::double precision), min(created_at), max(created_at)
+    FROM fresh GROUP BY source, label ORDER BY source, label
+    ON CONFLICT (minute, source, sentiment_label, writer) DO UPDATE
+       SET posts = m.posts + excluded.posts, confidence_sum = m.confidence_sum + excluded.confidence_sum,
+           created_from = least(m.created_from, excluded.created_from),
+           created_to = greatest(m.created_to, excluded.created_to)
+), emotions AS (
+    INSERT INTO emotion_minutes AS m (minute, source, sentiment_label, emotion, writer, posts)
+    SELECT date_trunc('minute', now(), 'UTC'), source, label, coalesce(emotion, ''), pg_backend_pid() % 8, count(*)
+    FROM fresh GROUP BY source, label, coalesce(emotion, '') ORDER BY source, label, coalesce(emotion, '')
+    ON CONFLICT (minute, source, sentiment_label, emotion, writer) DO UPDATE SET posts = m.posts + excluded.posts
 )
-SELECT post_id FROM stored
+SELECT post_id FROM fresh
 """
+_POST = attrgetter("post_id", "source", "content", "author", "created_at")
+_ANALYSIS = attrgetter(
+    "model_name",
+    "sentiment_label",
+    "confidence",
+    "emotion",
+    "emotion_confidence",
+    "model_version",
+    "emotion_model_name",
+    "emotion_model_version",
+)
 
 
 async def store(
@@ -44,31 +77,25 @@ async def store(
     """
     if not posts:
         return []
-    columns: list[list[object]] = [[] for _ in range(13)]
+    once: dict[str, tuple[Post, Analysis]] = {}
     for post, analysis in posts:
-        row = (
-            post.post_id,
-            post.source,
-            post.content,
-            post.author,
-            post.created_at,
-            analysis.model_name,
-            analysis.sentiment_label,
-            analysis.confidence,
-            analysis.emotion,
-            analysis.emotion_confidence,
-            analysis.model_version,
-            analysis.emotion_model_name or None,
-            analysis.emotion_model_version or None,
-        )
-        for column, value in zip(columns, row, strict=True):
-            column.append(value)
+        once.setdefault(post.post_id, (post, analysis))
+    batch = once.values()
+    columns = [*zip(*(_POST(post) for post, _ in batch), strict=True)]
+    columns += zip(*(_ANALYSIS(analysis) for _, analysis in batch), strict=True)
     with database_errors():
-        rows = await pool.fetch(_INSERT, *columns, analysed_at)
-    new = {row["post_id"] for row in rows}
-    stored = []
-    for post, analysis in posts:
-        if post.post_id in new:
-            new.discard(post.post_id)
-            stored.append(AnalysedPost(post=post, analysis=analysis, analysed_at=analysed_at))
-    return stored
+        try:
+            rows = await pool.fetch(_INSERT, *columns, analysed_at)
+        except asyncpg.CheckViolationError as error:
+            if not lacks_partition(error):
+                raise
+            # Nobody has prepared this day: the first start after a long rest, or a clock that was set.
+            async with pool.acquire() as held:
+                await create_partitions(held)
+            rows = await pool.fetch(_INSERT, *columns, analysed_at)
+    new = {row[0] for row in rows}
+    return [
+        AnalysedPost(post=post, analysis=analysis, analysed_at=analysed_at)
+        for post, analysis in batch
+        if post.post_id in new
+    ]

@@ -16,8 +16,8 @@ from services.common.errors import Transient
 from services.common.messages import AlertMessage, decode_message
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis
-from tests.integration.test_api_posts import store
 from tests.integration.test_api_server import relayed, running_api
+from tests.rows import insert, make_older
 from tests.waiting import eventually
 
 RULE = Rule(threshold=0.5, window_minutes=5, min_posts=10)
@@ -40,14 +40,14 @@ async def store_posts(pool: asyncpg.Pool, negative: int, positive: int, age: tim
         stored = await held.fetchval("SELECT count(*) FROM social_media_posts")
         for number in range(negative + positive):
             label = "negative" if number < negative else "positive"
-            await store(held, f"p{stored + number}", label=label, ingested_at=datetime.now(UTC) - age)
+            await insert(held, f"p{stored + number}", label=label, ingested_at=datetime.now(UTC) - age)
 
 
 async def later(pool: asyncpg.Pool, minutes: int) -> None:
     """Lets time pass: everything in the database becomes older."""
     async with pool.acquire() as held:
         step = timedelta(minutes=minutes)
-        await held.execute("UPDATE social_media_posts SET ingested_at = ingested_at - $1::interval", step)
+        await make_older(held, step)
         await held.execute("UPDATE sentiment_alerts SET resolved_at = resolved_at - $1::interval", step)
 
 

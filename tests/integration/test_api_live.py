@@ -16,8 +16,8 @@ from services.api import counts, live
 from services.common.messages import AlertMessage, ResultsMessage, encode_message
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis
-from tests.integration.test_api_posts import store
 from tests.integration.test_api_server import Api, close_code, relayed, running_api
+from tests.rows import insert
 from tests.unit.api.analysed import analysed_posts
 from tests.waiting import eventually
 
@@ -51,7 +51,7 @@ async def test_a_browser_is_greeted_counted_for_and_sees_posts_and_alerts(
     settings: Settings, redis_url: str, database_url: str
 ) -> None:
     database = await asyncpg.connect(database_url)
-    await store(database, "p", label="negative")
+    await insert(database, "p", label="negative")
     await database.close()
     async with running_api(settings) as api, connect(api.live_url) as browser, open_redis(redis_url) as client:
         greeting = json.loads(await browser.recv())

@@ -1,58 +1,21 @@
 """`/api/posts` on a real database: every filter, and pages that neither repeat nor miss a post."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 import pytest
-from asyncpg.pool import PoolConnectionProxy
 
 from tests.integration.test_api_server import Api
+from tests.rows import insert
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = ("positive", "negative", "neutral")
 EMOTIONS = ("joy", "anger", None)
 
 
-async def store(database: asyncpg.Connection | PoolConnectionProxy, post_id: str, **values: Any) -> None:
-    """A post and its analysis; `label=None` leaves the analysis out."""
-    row = {
-        "source": "test",
-        "content": "text",
-        "created_at": START,
-        "ingested_at": datetime.now(UTC),
-        "label": "positive",
-        "confidence": 0.87,
-        "emotion": "joy",
-        "model": "model",
-        "version": 3,
-    } | values
-    await database.execute(
-        """INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at)
-           VALUES ($1, $2, $3, 'me', $4, $5) ON CONFLICT DO NOTHING""",
-        post_id,
-        row["source"],
-        row["content"],
-        row["created_at"],
-        row["ingested_at"],
-    )
-    if row["label"]:
-        await database.execute(
-            """INSERT INTO sentiment_analysis
-                      (post_id, model_name, model_version, sentiment_label, confidence_score, emotion)
-               VALUES ($1, $2, $3, $4, $5, $6)""",
-            post_id,
-            row["model"],
-            row["version"],
-            row["label"],
-            row["confidence"],
-            row["emotion"],
-        )
-
-
 async def store_many(database: asyncpg.Connection, count: int) -> None:
     for i in range(count):
-        await store(
+        await insert(
             database,
             f"p{i}",
             source=f"source{i % 2}",
@@ -70,7 +33,7 @@ async def ids(api: Api, **params: str | int) -> list[str]:
 
 
 async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> None:
-    await store(database, "p")
+    await insert(database, "p")
     page = await api.get("/api/posts", source="test")
     assert page["posts"] == [
         {
@@ -108,7 +71,7 @@ async def test_every_filter_and_their_sum(api: Api, database: asyncpg.Connection
 async def test_wildcards_in_a_search_stand_for_themselves(api: Api, database: asyncpg.Connection) -> None:
     contents = ["100% sure", "100 sure", "snake_case", "snakeXcase", r"back\slash", "back/slash", "it's; --"]
     for number, content in enumerate(contents):
-        await store(database, f"p{number}", content=content)
+        await insert(database, f"p{number}", content=content)
     for search, found in (("100%", ["p0"]), ("e_c", ["p2"]), ("k\\s", ["p4"]), ("%", ["p0"]), ("'s; --", ["p6"])):
         assert await ids(api, search=search) == found
 
@@ -122,7 +85,7 @@ async def test_pages_by_cursor_neither_repeat_nor_miss_while_posts_arrive(
     while True:
         page = await api.get("/api/posts", **params)
         seen += [post["post_id"] for post in page["posts"]]
-        await store(database, f"new{len(seen)}")
+        await insert(database, f"new{len(seen)}")
         if page["next_cursor"] is None:
             break
         params["cursor"] = page["next_cursor"]
@@ -137,8 +100,8 @@ async def test_a_page_by_offset(api: Api, database: asyncpg.Connection) -> None:
 
 
 async def test_of_several_analyses_the_newest_counts(api: Api, database: asyncpg.Connection) -> None:
-    await store(database, "p", label="positive", model="old")
-    await store(database, "p", label="negative", model="new")
+    await insert(database, "p", label="positive", model="old")
+    await insert(database, "p", label="negative", model="new")
     assert await ids(api, sentiment="positive") == []
     page = await api.get("/api/posts", sentiment="negative")
     assert page["posts"][0]["sentiment"]["model_name"] == "new"
@@ -146,7 +109,7 @@ async def test_of_several_analyses_the_newest_counts(api: Api, database: asyncpg
 
 
 async def test_a_post_without_analysis_is_shown_as_such(api: Api, database: asyncpg.Connection) -> None:
-    await store(database, "p", label=None)
+    await insert(database, "p", label=None)
     assert (await api.get("/api/posts"))["posts"][0]["sentiment"] is None
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.integration.test_api_posts import store
 from tests.integration.test_api_server import Api
+from tests.rows import insert
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -24,7 +24,7 @@ async def store_some(database: asyncpg.Connection) -> None:
             (2 * HOUR, "neutral", "b", 0.5),
         ]
     ):
-        await store(
+        await insert(
             database,
             f"p{number}",
             created_at=old,
@@ -62,7 +62,7 @@ async def test_buckets_follow_ingestion_and_empty_ones_are_zeros(api: Api, datab
 async def test_without_dates_it_is_the_recent_past(
     api: Api, database: asyncpg.Connection, period: str, count: int
 ) -> None:
-    await store(database, "p")
+    await insert(database, "p")
     answer = await api.get("/api/sentiment/aggregate", period=period)
     assert len(answer["data"]) in (count - 1, count)  # one less in the very moment when a bucket begins
     assert answer["summary"]["total_posts"] == 1
@@ -102,7 +102,7 @@ async def test_the_distribution_counts_recent_posts_and_is_kept_for_moments(
         ("neutral", "joy", "a", 200 * HOUR),
     ]
     for number, (label, emotion, source, age) in enumerate(rows):
-        await store(database, f"p{number}", label=label, emotion=emotion, source=source, ingested_at=now - age)
+        await insert(database, f"p{number}", label=label, emotion=emotion, source=source, ingested_at=now - age)
     answer: dict[str, Any] = await api.get("/api/sentiment/distribution", hours=2)
     assert answer.pop("cached_at")
     assert answer == {
@@ -123,7 +123,7 @@ async def test_the_distribution_counts_recent_posts_and_is_kept_for_moments(
 
 async def test_health_counts_exactly(api: Api, database: asyncpg.Connection) -> None:
     await store_some(database)
-    await store(database, "now")
+    await insert(database, "now")
     answer = await api.health()
     assert answer["status"] == "healthy"
     assert answer["services"] == {"database": "connected", "redis": "connected", "triton": "connected"}

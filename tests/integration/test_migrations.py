@@ -1,6 +1,7 @@
 """The schema is the contract's, however many processes bring it up at once."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -11,8 +12,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.common import migrations
+from services.common.database import open_pool
 from services.common.errors import Transient
+from services.common.messages import Analysis, Post
 from services.common.migrations.apply import migrate
+from services.worker.store import store
+from tests.rows import assert_rollups_are_a_recount
 
 CONTRACT = {
     "social_media_posts": {"id", "post_id", "source", "content", "author", "created_at", "ingested_at"},
@@ -78,14 +83,63 @@ async def test_analyses_from_before_versions_were_recorded_are_kept(empty_databa
     )
     file_of_table = "SELECT pg_relation_filenode('sentiment_analysis')"
     before = await connection.fetchval(file_of_table)
+    await migrate_to(empty_database_url, "0002")
+    assert await connection.fetchval(file_of_table) == before
     await migrate(empty_database_url)
     row = await connection.fetchrow(
         "SELECT model_name, model_version, emotion_model_name, emotion_model_version FROM sentiment_analysis"
     )
     assert row is not None
     assert tuple(row) == ("model", 0, None, None)
-    assert await connection.fetchval(file_of_table) == before
     await connection.close()
+
+
+async def test_posts_from_before_there_were_partitions_are_carried_over(empty_database_url: str) -> None:
+    """Everything is there, in the order of arrival, by day, counted by the minute, and found when it comes again."""
+    database = await asyncpg.connect(empty_database_url)
+    await migrate_to(empty_database_url, "0002")
+    await database.execute(
+        """
+        INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at)
+        SELECT 'p' || n, 'source' || n % 3, 'text ' || n, 'me', '2020-01-01Z'::timestamptz + n * interval '1 day',
+               date_trunc('milliseconds', now()) - (200 - n) / 20 * interval '7 hours'
+          FROM generate_series(1, 200) AS n;
+        INSERT INTO sentiment_analysis
+               (post_id, model_name, sentiment_label, confidence_score, emotion, emotion_confidence, analyzed_at,
+                model_version, emotion_model_name, emotion_model_version)
+        SELECT 'p' || n, 'model', (ARRAY['positive', 'negative', 'neutral'])[n % 3 + 1], 0.5 + n / 1000.0,
+               CASE WHEN n % 4 > 0 THEN 'joy' END, 0.5, now(), 2, 'moods', 3
+          FROM generate_series(1, 190) AS n;
+        INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score)
+        SELECT 'p' || n, 'newer model', 'negative', 0.9 FROM generate_series(1, 20) AS n;
+        INSERT INTO sentiment_alerts
+               (alert_type, threshold_value, actual_value, window_start, window_end, post_count, resolved_at)
+        VALUES ('high_negative_ratio', 0.5, 0.75, now(), now(), 12, now());
+        """
+    )
+    contents = (
+        "SELECT post_id, source, content, author, created_at, ingested_at FROM social_media_posts ORDER BY id",
+        "SELECT post_id, model_name, model_version, sentiment_label, confidence_score, emotion, emotion_confidence,"
+        " emotion_model_name, emotion_model_version, analyzed_at FROM sentiment_analysis ORDER BY id",
+        "SELECT * FROM sentiment_alerts",
+    )
+    before = [[tuple(row) for row in await database.fetch(content)] for content in contents]
+    await migrate(empty_database_url)
+    assert [[tuple(row) for row in await database.fetch(content)] for content in contents] == before
+    assert await database.fetchval(
+        "SELECT bool_and(id BETWEEN first_id_at(ingested_at) AND first_id_at(ingested_at) + 1048575)"
+        " FROM social_media_posts"
+    )
+    assert await database.fetchval("SELECT count(DISTINCT tableoid) FROM social_media_posts") >= 3
+    assert await database.fetchval("SELECT sum(posts) FROM sentiment_minutes") == 190
+    await assert_rollups_are_a_recount(database)
+    async with open_pool(empty_database_url, max_size=1) as pool:
+        analysis = Analysis(
+            model_name="m", sentiment_label="neutral", confidence=0.5, emotion="joy", emotion_confidence=0.5
+        )
+        post = Post(post_id="p7", source="s", content="again", author="me", created_at=datetime.now(UTC))
+        assert await store(pool, [(post, analysis)], datetime.now(UTC)) == []
+    await database.close()
 
 
 async def test_a_second_migration_changes_nothing(database_url: str) -> None:

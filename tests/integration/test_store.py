@@ -1,16 +1,21 @@
 """A batch is stored whole or not at all, and once."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from services.common.database import open_pool
 from services.common.errors import Rejected, Transient
 from services.common.messages import Analysis, Post
+from services.common.partitions import first_id_at, moment_of
 from services.worker.store import store
 from tests.posts import make_posts
+from tests.rows import assert_rollups_are_a_recount
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -97,6 +102,96 @@ async def test_a_batch_with_a_value_that_is_refused_leaves_nothing(pool: asyncpg
     with pytest.raises(Rejected):
         await store(pool, [*good, bad], NOW)
     assert await counts(pool) == (0, 0)
+
+
+def varied(posts: list[Post], seed: int) -> list[tuple[Post, Analysis]]:
+    """Every label, some without an emotion, different confidences."""
+    chance = random.Random(seed)
+    return [
+        (
+            post,
+            Analysis(
+                model_name="model",
+                sentiment_label=chance.choice(("positive", "negative", "neutral")),
+                confidence=chance.random(),
+                emotion=chance.choice(("joy", "anger", "fear", "")),
+                emotion_confidence=chance.random(),
+            ),
+        )
+        for post in posts
+    ]
+
+
+async def test_batches_that_overlap_stored_at_once_are_counted_once(
+    pool: asyncpg.Pool, database: asyncpg.Connection, database_url: str
+) -> None:
+    """Every post is in three of the batches, in orders of their own, and in some of them twice."""
+    posts = make_posts(300)
+    chance = random.Random(1)
+    batches = []
+    for number in range(9):
+        batch = varied(posts[number % 3 * 100 :][:150] + posts[:20], seed=7)
+        chance.shuffle(batch)
+        batches.append([*batch, *batch[:10]])
+    async with open_pool(database_url, max_size=6) as many:
+        stored = await asyncio.gather(*(store(many, batch, NOW) for batch in batches))
+    assert sorted(s.post.post_id for batch in stored for s in batch) == sorted(post.post_id for post in posts)
+    assert await counts(pool) == (300, 300)
+    assert await pool.fetchval("SELECT count(*) FROM social_media_post_keys") == 300
+    assert await pool.fetchval("SELECT sum(posts) FROM sentiment_minutes") == 300
+    await assert_rollups_are_a_recount(database)
+
+
+async def test_ids_tell_when_and_in_which_order_posts_came(pool: asyncpg.Pool) -> None:
+    posts = make_posts(300)
+    for start in range(0, 300, 50):
+        await store(pool, analysed(posts[start : start + 50]), NOW)
+    rows = await pool.fetch("SELECT id, post_id, ingested_at FROM social_media_posts ORDER BY id")
+    assert [row["post_id"] for row in rows] == [post.post_id for post in posts]
+    for row in rows:
+        assert timedelta() <= row["ingested_at"] - moment_of(row["id"]) < timedelta(milliseconds=1)
+        assert first_id_at(row["ingested_at"]) <= row["id"]
+
+
+async def test_what_is_rolled_back_is_counted_nowhere(pool: asyncpg.Pool, database: asyncpg.Connection) -> None:
+    await store(pool, varied(make_posts(20), seed=3), NOW)
+    before = await database.fetch("SELECT * FROM emotion_minutes ORDER BY 1, 2, 3, 4")
+    good = varied(make_posts(20, seed=1), seed=4)
+    impossible = msgspec.structs.replace(good[0][1], confidence=7.0)
+    with pytest.raises(Rejected):
+        await store(pool, [*good, (make_posts(1, prefix="bad")[0], impossible)], NOW)
+    assert await database.fetch("SELECT * FROM emotion_minutes ORDER BY 1, 2, 3, 4") == before
+    assert await pool.fetchval("SELECT count(*) FROM social_media_post_keys") == 20
+    await assert_rollups_are_a_recount(database)
+    assert len(await store(pool, good, NOW)) == 20
+
+
+async def test_a_day_that_nobody_has_prepared_is_prepared_by_whoever_needs_it(
+    pool: asyncpg.Pool, database: asyncpg.Connection
+) -> None:
+    for row in await database.fetch(
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
+        " WHERE inhparent IN ('social_media_posts'::regclass, 'sentiment_analysis'::regclass)"
+    ):
+        await database.execute(f"DROP TABLE {row['name']}")
+    batches = [analysed(make_posts(10, seed=seed)) for seed in range(4)]
+    stored = await asyncio.gather(*(store(pool, batch, NOW) for batch in batches))
+    assert [len(batch) for batch in stored] == [10] * 4
+    assert await counts(pool) == (40, 40)
+
+
+async def test_a_post_without_a_partition_is_nobodys_fault(
+    pool: asyncpg.Pool, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again, never buried: the value is good."""
+
+    async def nothing(_held: object) -> int:
+        return 0
+
+    monkeypatch.setattr("services.worker.store.create_partitions", nothing)
+    await database.execute("CREATE OR REPLACE FUNCTION first_id_at(moment timestamptz) RETURNS bigint RETURN 7")
+    with pytest.raises(Transient, match="no partition"):
+        await store(pool, analysed(make_posts(1)), NOW)
 
 
 async def test_a_database_that_is_away_is_transient() -> None:

@@ -7,7 +7,9 @@ import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
 from services.api.alert_rule import Rule, Window
-from services.api.queries.connection import CURRENT_ANALYSES, connection
+from services.api.queries.connection import connection
+from services.api.queries.rollups import read_progress
+from services.api.queries.totals import count_labels
 from services.api.schemas import Alert
 
 # Any fixed number, the same in every version: who holds this lock evaluates, the others leave it to them.
@@ -47,15 +49,12 @@ async def take_turn(held: PoolConnectionProxy) -> bool:
 
 async def read_window(held: PoolConnectionProxy, minutes: int) -> Window:
     """The posts ingested in the last `minutes`, by the database's clock."""
-    row = await held.fetchrow(
-        f"""
-        SELECT count(*) FILTER (WHERE sentiment_label = 'negative') AS negative, count(*) AS total,
-               now() - $1::interval AS start, now() AS end
-          FROM {CURRENT_ANALYSES} WHERE ingested_at > now() - $1::interval
-        """,
-        timedelta(minutes=minutes),
+    progress = await read_progress(held)
+    length = timedelta(minutes=minutes)
+    posts = await count_labels(held, progress, length)
+    return Window(
+        negative=posts.get("negative", 0), total=sum(posts.values()), start=progress.now - length, end=progress.now
     )
-    return Window(**dict(row or {}))
 
 
 async def is_raised(held: PoolConnectionProxy, alert_type: str) -> bool:

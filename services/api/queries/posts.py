@@ -1,86 +1,87 @@
-"""Posts by filter, newest first."""
+"""A page of posts, and how many there are."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
-from services.api.queries.connection import CURRENT_ANALYSES, connection
+from services.api.queries.connection import connection
+from services.api.queries.find import find
+from services.api.queries.rollups import cover, ever, read_progress, read_sums
 from services.api.schemas import Post, PostFilters, PostSentiment
 
 # Confidences are stored in single precision: its digits end here.
 CONFIDENCE_DIGITS = 6
+# Matches of a search are counted up to here: nobody reads on, and a bound on the work has to be somewhere.
+MAX_COUNTED = 1_000
 
-_PAGE = """
+_LOAD = """
     SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at,
            a.sentiment_label, a.confidence_score, a.emotion, a.model_name, a.model_version
       FROM social_media_posts p
       LEFT JOIN LATERAL (SELECT sentiment_label, confidence_score, emotion, model_name, model_version
                            FROM sentiment_analysis
-                          WHERE post_id = p.post_id ORDER BY id DESC LIMIT 1) a ON true
+                          WHERE post_row_id = p.id AND post_row_id >= $2 AND post_row_id <= $3
+                          ORDER BY id DESC LIMIT 1) a ON true
+     WHERE p.id = ANY ($1::bigint[]) AND p.id >= $2 AND p.id <= $3 ORDER BY p.id DESC
 """
 
 
-@dataclass
-class _Where:
-    """Conditions and their arguments, numbered as they are added."""
+@dataclass(frozen=True)
+class Page:
+    """`next_before`: the id before which the next page begins; None: there is none."""
 
-    conditions: list[str] = field(default_factory=list)
-    arguments: list[object] = field(default_factory=list)
-
-    def add(self, condition: str, argument: object) -> None:
-        if argument is not None:
-            self.conditions.append(condition.format(self.bind(argument)))
-
-    def bind(self, argument: object) -> str:
-        self.arguments.append(argument)
-        return f"${len(self.arguments)}"
-
-    def sql(self) -> str:
-        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+    posts: list[Post]
+    next_before: int | None
 
 
-def _where(filters: PostFilters) -> _Where:
-    where = _Where()
-    where.add("p.source = {}", filters.source)
-    where.add("a.sentiment_label = {}", filters.sentiment)
-    where.add("lower(a.emotion) = lower({})", filters.emotion)
-    where.add("p.content ILIKE {}", contains_pattern(filters.search) if filters.search else None)
-    where.add("p.created_at >= {}", filters.start_date)
-    where.add("p.created_at < {}", filters.end_date)
-    return where
+@dataclass(frozen=True)
+class Total:
+    """`exact`, or at least so many."""
 
-
-def contains_pattern(search: str) -> str:
-    r"""The LIKE pattern that finds `search` literally: its %, _ and \ stand for themselves."""
-    escaped = search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return f"%{escaped}%"
+    posts: int
+    exact: bool
 
 
 async def read_posts(
     pool: asyncpg.Pool, filters: PostFilters, *, before_id: int | None, limit: int, offset: int
-) -> tuple[list[Post], int | None]:
-    """A page, newest first, and the id of its last post if more follow."""
-    where = _where(filters)
-    where.add("p.id < {}", before_id)
-    # One row more than asked for tells whether there is a next page.
-    paging = f" ORDER BY p.id DESC LIMIT {where.bind(limit + 1)} OFFSET {where.bind(offset)}"
+) -> Page:
+    """A page, newest first. It may be short, even empty, and still have a next one: see `find`."""
     async with connection(pool) as held:
-        rows = await held.fetch(_PAGE + where.sql() + paging, *where.arguments)
-    last_id: int | None = rows[limit - 1]["id"] if len(rows) > limit else None
-    return [_post(row) for row in rows[:limit]], last_id
+        # One more than asked for tells whether there is a next page.
+        found = await find(held, filters, before_id, offset + limit + 1)
+        ids = found.ids[offset : offset + limit]
+        posts = await _load(held, ids)
+    more = len(found.ids) > offset + limit
+    return Page(posts, ids[-1] if more else found.resume_before)
 
 
-async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> int:
-    """Posts that match the filters; joins the analyses only where a filter asks for them."""
-    tables = CURRENT_ANALYSES if filters.sentiment or filters.emotion else "social_media_posts p"
-    where = _where(filters)
+async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
+    """Posts that match the filters: from the roll-ups where they know, else counted within bounds."""
     async with connection(pool) as held:
-        return int(await held.fetchval(f"SELECT count(*) FROM {tables}{where.sql()}", *where.arguments))
+        if filters.search or filters.start_date or filters.end_date:
+            found = await find(held, filters, None, MAX_COUNTED + 1)
+            exact = found.resume_before is None and len(found.ids) <= MAX_COUNTED
+            return Total(min(len(found.ids), MAX_COUNTED), exact)
+        progress = await read_progress(held)
+        rows = await read_sums(
+            held,
+            "emotion" if filters.emotion else "sentiment",
+            cover(*ever(progress), progress),
+            keys=("true",),
+            source=filters.source,
+            label=filters.sentiment,
+            emotion=filters.emotion,
+        )
+    return Total(rows[0]["posts"] if rows else 0, exact=True)
+
+
+async def _load(held: PoolConnectionProxy, ids: list[int]) -> list[Post]:
+    rows = await held.fetch(_LOAD, ids, ids[-1], ids[0]) if ids else []
+    return [_post(row) for row in rows]
 
 
 def _post(row: asyncpg.Record) -> Post:
-    created_at: datetime = row["created_at"]
     sentiment = row["sentiment_label"] and PostSentiment(
         label=row["sentiment_label"],
         confidence=round(row["confidence_score"], CONFIDENCE_DIGITS),
@@ -93,6 +94,6 @@ def _post(row: asyncpg.Record) -> Post:
         source=row["source"],
         content=row["content"],
         author=row["author"],
-        created_at=created_at,
+        created_at=row["created_at"],
         sentiment=sentiment,
     )

@@ -1,29 +1,20 @@
 """Sentiment over time and in sum, by time of ingestion: replays carry old `created_at`, charts follow arrival."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
 
-from services.api.queries.connection import CURRENT_ANALYSES, connection
+from services.api.queries.connection import connection
+from services.api.queries.rollups import cover, read_progress, read_sums, since
 from services.api.schemas import Bucket, Counts, Percentages
+from services.common.moments import MINUTE, floor
 
 TOP_EMOTIONS = 10
 
-_BY_LABEL = ", ".join(
-    f"count(*) FILTER (WHERE sentiment_label = '{label}') AS {label}" for label in ("positive", "negative", "neutral")
-)
-_BUCKETS = f"""
-    SELECT date_bin($1, ingested_at, $2) AS bucket, {_BY_LABEL}, count(*) AS total, avg(confidence_score) AS confidence
-      FROM {CURRENT_ANALYSES}
-     WHERE ingested_at >= $2 AND ingested_at < $3 AND ($4::text IS NULL OR source = $4)
-     GROUP BY 1
-"""
-_SINCE = "ingested_at > now() - $1::interval AND ($2::text IS NULL OR source = $2)"
-_DISTRIBUTION = f"SELECT {_BY_LABEL}, count(*) AS total FROM {CURRENT_ANALYSES} WHERE {_SINCE}"
-_EMOTIONS = f"""
-    SELECT emotion, count(*) AS posts FROM {CURRENT_ANALYSES} WHERE {_SINCE} AND emotion IS NOT NULL
-     GROUP BY emotion ORDER BY posts DESC, emotion LIMIT {TOP_EMOTIONS}
-"""
+# Who asks until now means everything: an end within this of the database's clock cuts no minute.
+NOW_TOLERANCE = timedelta(seconds=1)
 
 
 def percentage(part: int, whole: int) -> float:
@@ -36,14 +27,27 @@ async def read_buckets(
 ) -> list[Bucket]:
     """Every bucket from `start` (where one begins) to before `end`, those without posts as zeros."""
     async with connection(pool) as held:
-        rows = {row["bucket"]: row for row in await held.fetch(_BUCKETS, width, start, end, source)}
+        progress = await read_progress(held)
+        counted_to = max(end, floor(progress.now, MINUTE) + 2 * MINUTE) if end > progress.now - NOW_TOLERANCE else end
+        rows = await read_sums(
+            held,
+            "sentiment",
+            cover(start, counted_to, progress, coarsest=width),
+            keys=("date_bin($1::interval, bucket, $2::timestamptz) AS bucket", "sentiment_label"),
+            arguments=(width, start),
+            source=source,
+        )
+    by_bucket: dict[datetime, list[asyncpg.Record]] = {}
+    for row in rows:
+        by_bucket.setdefault(row["bucket"], []).append(row)
     count = -(-(end - start) // width)
-    return [_bucket(moment, rows.get(moment)) for moment in (start + i * width for i in range(count))]
+    return [_bucket(moment, by_bucket.get(moment, ())) for moment in (start + i * width for i in range(count))]
 
 
-def _bucket(timestamp: datetime, row: asyncpg.Record | None) -> Bucket:
-    counted = ("positive", "negative", "neutral", "total", "confidence")
-    positive, negative, neutral, total, confidence = (row[name] for name in counted) if row else (0, 0, 0, 0, 0.0)
+def _bucket(timestamp: datetime, rows: Sequence[asyncpg.Record]) -> Bucket:
+    posts = {row["sentiment_label"]: row["posts"] for row in rows}
+    total = sum(posts.values())
+    positive, negative, neutral = (posts.get(label, 0) for label in ("positive", "negative", "neutral"))
     return Bucket(
         timestamp=timestamp,
         positive_count=positive,
@@ -53,7 +57,7 @@ def _bucket(timestamp: datetime, row: asyncpg.Record | None) -> Bucket:
         positive_percentage=percentage(positive, total),
         negative_percentage=percentage(negative, total),
         neutral_percentage=percentage(neutral, total),
-        average_confidence=round(confidence, 4),
+        average_confidence=round(sum(row["confidence_sum"] for row in rows) / total, 4) if total else 0.0,
     )
 
 
@@ -61,13 +65,18 @@ async def read_distribution(
     pool: asyncpg.Pool, hours: int, source: str | None
 ) -> tuple[Counts, int, Percentages, dict[str, int]]:
     """Counts by label, their total, percentages, and the most frequent emotions in falling order."""
-    arguments = (timedelta(hours=hours), source)
-    # One snapshot: labels and emotions count the same posts.
-    async with connection(pool) as held, held.transaction(isolation="repeatable_read", readonly=True):
-        row = await held.fetchrow(_DISTRIBUTION, *arguments)
-        emotions = await held.fetch(_EMOTIONS, *arguments)
-    assert row is not None  # an aggregate without GROUP BY is always one row
-    total: int = row["total"]
-    counts = Counts(positive=row["positive"], negative=row["negative"], neutral=row["neutral"])
+    async with connection(pool) as held:
+        progress = await read_progress(held)
+        parts = cover(*since(progress, timedelta(hours=hours)), progress)
+        rows = await read_sums(held, "emotion", parts, keys=("sentiment_label", "emotion"), source=source)
+    labels: Counter[str] = Counter()
+    emotions: Counter[str] = Counter()
+    for row in rows:
+        labels[row["sentiment_label"]] += row["posts"]
+        if row["emotion"]:
+            emotions[row["emotion"]] += row["posts"]
+    total = labels.total()
+    counts = Counts(positive=labels["positive"], negative=labels["negative"], neutral=labels["neutral"])
     shares = Percentages(**{label: percentage(count, total) for label, count in counts.model_dump().items()})
-    return counts, total, shares, {emotion["emotion"]: emotion["posts"] for emotion in emotions}
+    top = sorted(emotions.items(), key=lambda item: (-item[1], item[0]))[:TOP_EMOTIONS]
+    return counts, total, shares, dict(top)

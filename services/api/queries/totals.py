@@ -1,21 +1,20 @@
 """How much there is, and whether the tables answer."""
 
-import asyncpg
+from datetime import timedelta
 
-from services.api.queries.connection import CURRENT_ANALYSES, connection
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.api.queries.connection import connection
+from services.api.queries.rollups import Progress, cover, ever, read_progress, read_sums, since
 from services.api.schemas import Stats
 
 LABELS = ("positive", "negative", "neutral")
-WINDOWS = {"last_minute": "1 minute", "last_hour": "1 hour", "last_24_hours": "24 hours"}
-
-_COLUMNS = ", ".join(
-    f"count(*) FILTER (WHERE ingested_at > now() - interval '{span}'"
-    + (f" AND sentiment_label = '{label}'" if label else "")
-    + f") AS {name}_{label or 'total'}"
-    for name, span in WINDOWS.items()
-    for label in (*LABELS, "")
-)
-_WINDOW_COUNTS = f"SELECT {_COLUMNS} FROM {CURRENT_ANALYSES} WHERE ingested_at > now() - interval '24 hours'"
+WINDOWS = {
+    "last_minute": timedelta(minutes=1),
+    "last_hour": timedelta(hours=1),
+    "last_24_hours": timedelta(hours=24),
+}
 
 
 async def check_tables(pool: asyncpg.Pool) -> None:
@@ -25,22 +24,29 @@ async def check_tables(pool: asyncpg.Pool) -> None:
 
 
 async def read_stats(pool: asyncpg.Pool) -> Stats:
-    """Exact counts; posts of the last hour by ingestion."""
-    async with connection(pool) as held:
-        row = await held.fetchrow(
-            """
-            SELECT (SELECT count(*) FROM social_media_posts) AS total_posts,
-                   (SELECT count(*) FROM sentiment_analysis) AS total_analyses,
-                   (SELECT count(*) FROM social_media_posts
-                     WHERE ingested_at > now() - interval '1 hour') AS recent_posts_1h
-            """
-        )
-    return Stats(**dict(row or {}))
+    """Exact counts of analysed posts; those of the last hour by ingestion."""
+    async with connection(pool) as held, held.transaction(isolation="repeatable_read", readonly=True):
+        progress = await read_progress(held)
+        everything = await read_sums(held, "sentiment", cover(*ever(progress), progress), keys=("true",))
+        recent = await count_labels(held, progress, timedelta(hours=1))
+    total = everything[0]["posts"] if everything else 0
+    return Stats(total_posts=total, total_analyses=total, recent_posts_1h=sum(recent.values()))
 
 
 async def count_windows(pool: asyncpg.Pool) -> dict[str, dict[str, int]]:
     """Posts ingested in the last minute, hour and day, by label: `{window: {label: count, "total": count}}`."""
-    async with connection(pool) as held:
-        row = await held.fetchrow(_WINDOW_COUNTS)
-    assert row is not None  # an aggregate without GROUP BY is always one row
-    return {name: {label: row[f"{name}_{label}"] for label in (*LABELS, "total")} for name in WINDOWS}
+    # One state of the database: a shorter window never counts more than a longer one.
+    async with connection(pool) as held, held.transaction(isolation="repeatable_read", readonly=True):
+        progress = await read_progress(held)
+        counts = {name: await count_labels(held, progress, length) for name, length in WINDOWS.items()}
+    return {
+        name: {label: posts.get(label, 0) for label in LABELS} | {"total": sum(posts.values())}
+        for name, posts in counts.items()
+    }
+
+
+async def count_labels(held: PoolConnectionProxy, progress: Progress, length: timedelta) -> dict[str, int]:
+    """Posts ingested in the last `length`, by label."""
+    parts = cover(*since(progress, length), progress)
+    rows = await read_sums(held, "sentiment", parts, keys=("sentiment_label",))
+    return {row["sentiment_label"]: row["posts"] for row in rows}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from services.api.cursor import decode_cursor, encode_cursor
 from services.api.dependencies import Limit, Moment, Offset, Source, StateDep, Text
-from services.api.queries.posts import count_posts, read_posts
+from services.api.queries.posts import Total, count_posts, read_posts
 from services.api.schemas import ErrorBody, PostFilters, PostPage, SentimentLabel
 
 router = APIRouter(tags=["posts"])
@@ -37,7 +37,12 @@ async def list_posts(
     ] = None,
     end_date: Annotated[Moment | None, Query(description="Posts written before this time")] = None,
 ) -> PostPage:
-    """The order is that of arrival (newest first); the dates filter by when a post was written."""
+    """The order is that of arrival (newest first); the dates filter by when a post was written.
+
+    A request does a bounded amount of work. Words are found by an index; what it cannot serve (fewer than three letters
+    or digits in a row, emoji, a busy day that is not indexed yet) is looked for in 20,000 posts a request, and
+    `next_cursor` goes on from there: a page may be short, even empty, and still have a next one.
+    """
     filters = PostFilters(
         source=source or None,
         sentiment=sentiment,
@@ -47,13 +52,18 @@ async def list_posts(
         end_date=end_date,
     )
     before_id = decode_cursor(cursor) if cursor else None
-    posts, last_id = await read_posts(state.pool, filters, before_id=before_id, limit=limit, offset=offset)
-    total, _ = await state.caches.post_totals.get(filters.model_dump_json(), lambda: count_posts(state.pool, filters))
+    page = await read_posts(state.pool, filters, before_id=before_id, limit=limit, offset=offset)
+    if before_id is None and page.next_before is None and (page.posts or not offset):
+        total = Total(offset + len(page.posts), exact=True)  # the page shows the end of the list: nothing to count
+    else:
+        key = filters.model_dump_json()
+        total = (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters)))[0].value
     return PostPage(
-        posts=posts,
-        total=total.value,
+        posts=page.posts,
+        total=total.posts,
+        total_is_exact=total.exact,
         limit=limit,
         offset=offset,
         filters=filters,
-        next_cursor=encode_cursor(last_id) if last_id else None,
+        next_cursor=encode_cursor(page.next_before) if page.next_before else None,
     )

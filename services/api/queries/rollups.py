@@ -1,0 +1,138 @@
+"""Sums over a span of time: from days, hours and minutes, and from the posts of a minute that is cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from asyncpg import Record
+from asyncpg.pool import PoolConnectionProxy
+
+from services.api.queries.connection import current_analyses
+from services.common.moments import DAY, EPOCH, HOUR, MILLISECOND, MINUTE, ceil, floor
+from services.common.partitions import first_id_at
+
+Kind = Literal["sentiment", "emotion"]
+Width = Literal["minute", "hour", "day"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The database's clock, and before when its hours and days are complete."""
+
+    now: datetime
+    hours_before: datetime
+    days_before: datetime
+
+
+@dataclass(frozen=True)
+class Part:
+    """A span that is read from the buckets of one width; from the posts themselves where it is None."""
+
+    width: Width | None
+    start: datetime
+    end: datetime
+
+
+async def read_progress(held: PoolConnectionProxy) -> Progress:
+    row = await held.fetchrow("SELECT now() AS now, hours_before, days_before FROM rollup_progress")
+    return Progress(**dict(row or {}))
+
+
+def since(progress: Progress, length: timedelta) -> tuple[datetime, datetime]:
+    """The last `length`, with an end that cuts no minute: nothing is stored later than now."""
+    return progress.now - length, floor(progress.now, MINUTE) + 2 * MINUTE
+
+
+def ever(progress: Progress) -> tuple[datetime, datetime]:
+    return EPOCH, floor(progress.now, MINUTE) + 2 * MINUTE
+
+
+def cover(start: datetime, end: datetime, progress: Progress, coarsest: timedelta = DAY) -> list[Part]:
+    """Parts that make up `start` to before `end`, each as coarse as can be: few rows, and every post in one of them."""
+    minutes_from, minutes_to = ceil(start, MINUTE), floor(end, MINUTE)
+    if minutes_from > minutes_to:  # both in one minute
+        return [Part(None, start, end)]
+    hours_before = progress.hours_before if coarsest >= HOUR else EPOCH
+    days_before = progress.days_before if coarsest >= DAY else EPOCH
+    hours_from = ceil(minutes_from, HOUR)
+    hours_to = max(hours_from, min(floor(minutes_to, HOUR), hours_before))
+    days_from = ceil(hours_from, DAY)
+    days_to = max(days_from, min(floor(hours_to, DAY), days_before))
+    parts = [
+        Part(None, start, minutes_from),
+        Part("minute", minutes_from, min(hours_from, minutes_to)),
+        Part("hour", hours_from, min(days_from, hours_to)),
+        Part("day", days_from, days_to),
+        Part("hour", days_to, hours_to),
+        Part("minute", hours_to, minutes_to),
+        Part(None, minutes_to, end),
+    ]
+    return [part for part in parts if part.start < part.end]
+
+
+async def read_sums(
+    held: PoolConnectionProxy,
+    kind: Kind,
+    parts: Sequence[Part],
+    *,
+    keys: Sequence[str],
+    arguments: Sequence[object] = (),
+    source: str | None = None,
+    label: str | None = None,
+    emotion: str | None = None,
+) -> list[Record]:
+    """Rows of the keys, `posts` and `confidence_sum` (null where the kind is "emotion").
+
+    Keys are SQL expressions over `bucket`, `sentiment_label` and `emotion`, with `arguments` as $1, $2, … All parts are
+    read by one statement, so from one state of the database.
+    """
+    bound = _Arguments(arguments)
+    filters = "".join(
+        f" AND {condition.format(bound.add(value))}"
+        for condition, value in (
+            ("source = {}", source),
+            ("sentiment_label = {}", label),
+            ("lower(emotion) = lower({})", emotion),
+        )
+        if value is not None
+    )
+    selects = [_select(kind, part, filters, bound) for part in parts]
+    if not selects:
+        return []
+    positions = ", ".join(str(number) for number in range(1, len(keys) + 1))
+    rows: list[Record] = await held.fetch(
+        f"SELECT {', '.join(keys)}, sum(posts)::bigint AS posts, sum(confidence_sum) AS confidence_sum"
+        f" FROM ({' UNION ALL '.join(selects)}) AS parts GROUP BY {positions}",
+        *bound.values,
+    )
+    return rows
+
+
+class _Arguments:
+    """Arguments of a statement, numbered as they are added."""
+
+    def __init__(self, values: Sequence[object]) -> None:
+        self.values = list(values)
+
+    def add(self, value: object) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def _select(kind: Kind, part: Part, filters: str, bound: _Arguments) -> str:
+    start, end = bound.add(part.start), bound.add(part.end)
+    if part.width is None:
+        ids = bound.add(first_id_at(part.start)), bound.add(first_id_at(ceil(part.end, MILLISECOND)))
+        return f"""
+            SELECT bucket, sentiment_label, emotion, posts, confidence_sum FROM (
+                SELECT p.ingested_at AS bucket, p.source, a.sentiment_label, coalesce(a.emotion, '') AS emotion,
+                       1 AS posts, a.confidence_score::double precision AS confidence_sum
+                  FROM {current_analyses(*ids)} AND p.ingested_at >= {start} AND p.ingested_at < {end}
+            ) AS cut WHERE true{filters}"""
+    columns = "NULL AS emotion, posts, confidence_sum"
+    if kind == "emotion":
+        columns = "emotion, posts, NULL::double precision AS confidence_sum"
+    return f"""
+            SELECT {part.width} AS bucket, sentiment_label, {columns} FROM {kind}_{part.width}s
+             WHERE {part.width} >= {start} AND {part.width} < {end}{filters}"""

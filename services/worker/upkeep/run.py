@@ -1,0 +1,56 @@
+"""The rounds of upkeep; an error ends a round, never the worker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.common.cancellation import stop_if_cancelled
+from services.common.errors import Transient
+from services.common.logging import get_logger
+from services.common.partitions import create_partitions
+from services.worker.upkeep.closing import close_hours_and_days
+from services.worker.upkeep.leader import leading
+from services.worker.upkeep.retention import drop_old_days
+from services.worker.upkeep.search_index import index_words
+
+log = get_logger(__name__)
+
+INTERVAL_S = 10.0
+# Any fixed numbers, the same in every version.
+STORAGE_LOCK = 7_316_605_515
+SEARCH_LOCK = 7_316_605_516
+
+
+async def keep_storage(dsn: str, retention_days: int) -> None:
+    """Runs until it is cancelled: partitions ahead, hours and days closed, old days dropped, words indexed."""
+
+    async def storage() -> bool:
+        async with leading(dsn, STORAGE_LOCK) as held:
+            if held:
+                await create_partitions(held)
+                await close_hours_and_days(held)
+                await drop_old_days(held, retention_days)
+        return True
+
+    async def search() -> bool:
+        async with leading(dsn, SEARCH_LOCK) as held:
+            return held is None or await index_words(held)
+
+    # Two tasks: an index may take an hour, and tomorrow's partition must not wait for it.
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_rounds("storage", storage))
+        tasks.create_task(_rounds("search index", search))
+
+
+async def _rounds(what: str, action: Callable[[], Awaitable[bool]]) -> None:
+    """Round after round, for as long as `action` says that there will be more to do."""
+    while True:
+        try:
+            if not await action():
+                return
+        except Transient as error:
+            log.debug("upkeep waits", what=what, error=str(error))
+        except Exception:
+            # Posts are stored and read without it, only ever more slowly: it has to be seen, not to end the worker.
+            log.exception("upkeep failed", what=what)
+        stop_if_cancelled()
+        await asyncio.sleep(INTERVAL_S)

@@ -1,0 +1,49 @@
+"""A span of time falls into parts that overlap nowhere and leave nothing out."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.queries.rollups import Progress, cover
+from services.common.moments import DAY, HOUR, MINUTE, ceil, floor
+
+WIDTHS = {None: timedelta(0), "minute": MINUTE, "hour": HOUR, "day": DAY}
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(moments, moments, moments, st.sampled_from([MINUTE, HOUR, DAY]))
+def test_parts_make_up_the_span(one: datetime, other: datetime, closed: datetime, coarsest: timedelta) -> None:
+    start, end = sorted((one, other))
+    progress = Progress(now=end, hours_before=floor(closed, HOUR), days_before=floor(closed, DAY))
+    parts = cover(start, end, progress, coarsest)
+    ends = [start, *(part.end for part in parts)]
+    assert [part.start for part in parts] == ends[:-1]
+    assert ends[-1] == end
+    for part in parts:
+        width = WIDTHS[part.width]
+        assert width <= coarsest
+        if part.width is None:
+            assert part.end - part.start <= MINUTE
+        else:
+            assert floor(part.start, width) == part.start
+            assert floor(part.end, width) == part.end
+        if part.width in ("hour", "day"):
+            assert part.end <= (progress.hours_before if part.width == "hour" else progress.days_before)
+
+
+@given(moments, moments)
+def test_few_buckets_are_read_where_all_hours_are_closed(one: datetime, other: datetime) -> None:
+    start, end = sorted((one, other))
+    parts = cover(start, end, Progress(now=end, hours_before=floor(end, HOUR), days_before=floor(end, DAY)))
+    read = {
+        width: sum((p.end - p.start) // WIDTHS[width] for p in parts if p.width == width) for width in WIDTHS if width
+    }
+    assert read["minute"] < 120
+    assert read["hour"] < 48
+
+
+@given(moments, st.sampled_from([MINUTE, HOUR, DAY]))
+def test_rounding(moment: datetime, width: timedelta) -> None:
+    assert floor(moment, width) <= moment <= ceil(moment, width)
+    assert ceil(moment, width) - floor(moment, width) in (timedelta(0), width)
