@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import machine
 from bench.charts import Chart
+from bench.goals import goals_table
 from bench.paths import DOCUMENT, PLOTS, PROJECT, RIVALS_PYTHON, results_file
 from bench.report import load
 from bench.sections import SECTIONS
@@ -27,12 +28,15 @@ NOT_MEASURED = "*Not measured yet: run `make bench`.*"
 def write_document(document: Path = DOCUMENT) -> Path:
     """Replaces the parts that have figures; one that has none keeps what it had, or says how to get some."""
     charts: list[Chart] = []
+    measured = {name: content for name in SECTIONS if (content := load(results_file(name)))}
 
     def part(name: str, before: str) -> str:
-        content = load(results_file(name))
+        if name == "goals":
+            return goals_table({name: content["results"] for name, content in measured.items()})
+        content = measured.get(name)
         if content is None:
             return before.strip() or NOT_MEASURED
-        drawn = SECTIONS[name].charts(content["results"])
+        drawn = [chart for chart in SECTIONS[name].charts(content["results"]) if chart.series]
         charts.extend(drawn)
         return render(name, content, drawn)
 

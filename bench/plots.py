@@ -12,12 +12,13 @@ import matplotlib
 
 matplotlib.use("svg")
 
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 STYLE = {
     # Ids in the file are hashes: of this, instead of a random number.
     "svg.hashsalt": "undertone",
-    "svg.fonttype": "path",
+    # Small, and text stays text.
+    "svg.fonttype": "none",
     "figure.figsize": (8.0, 4.2),
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -52,12 +53,20 @@ def draw(chart: dict[str, Any], folder: Path) -> None:
         axes.set_xscale("log", base=2)
         ticks = sorted({x for series in chart["series"] for x in series["x"]})
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.margins(y=0.15)
     if chart["y_log"]:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+        if chart["kind"] == "bar":
+            axes.set_ylim(bottom=1)
     else:
         axes.set_ylim(bottom=0)
-    if len(chart["series"]) > 1:
-        axes.legend()
+    for axis in (axes.yaxis, axes.xaxis):
+        if isinstance(axis.get_major_formatter(), ticker.ScalarFormatter | ticker.LogFormatter):
+            axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    if len(axes.get_legend_handles_labels()[1]) > 1:
+        figure.legend(loc="outside lower center", ncols=5)
     # No date in the file: it changes only where the figures do.
     figure.savefig(folder / f"{chart['name']}.svg", metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
@@ -79,7 +88,8 @@ def bars(axes: Any, series: list[dict[str, Any]]) -> None:
     for number, each in enumerate(series):
         shift = (number - (len(series) - 1) / 2) * width if side_by_side else 0.0
         places = [groups.index(x) + shift for x in each["x"]]
-        drawn = axes.bar(places, each["y"], width * 0.92, label=each["label"])
+        # Without groups, the name below the bar is that of the series already.
+        drawn = axes.bar(places, each["y"], width * 0.92, label=each["label"] if side_by_side else None)
         axes.bar_label(drawn, [f"{y:,.0f}" if y >= 10 else f"{y:.2g}" for y in each["y"]], fontsize=8, padding=2)
     axes.set_xticks(range(len(groups)), groups)
     axes.grid(axis="x", visible=False)

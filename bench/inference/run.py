@@ -21,9 +21,9 @@ def measure(options: Options) -> dict[str, Any]:
     rounds = options.rounds or (2 if quick else 5)
     highest = peaks()
     found: dict[str, Any] = {"peak_flops": highest}
-    cells, seconds = (QUICK_CELLS, 0.2) if quick else (CELLS, 1.0)
+    cells, seconds = (QUICK_CELLS, 0.2) if quick else (CELLS, 0.7)
     found["shapes"] = shapes.measure(shapes.Plan(models, cells, rounds, options.seconds or seconds, highest))
-    found["mix"] = mix.measure(models, posts.texts(options.posts, 200 if quick else 800), rounds=rounds)
+    found["mix"] = mix.measure(models, posts.texts(options.posts, 200 if quick else 600), rounds=rounds)
     few = posts.texts(options.posts, 64 if quick else 400)
     found["independence"] = mix.independence(model_set("starter", print), few)
     if not quick:
