@@ -3,6 +3,7 @@
 import importlib
 import signal
 import sys
+import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def main() -> int:
             measure(replace(options, command=command))
         except NotThere as error:
             failed.append(f"{command}: {error}")
+        except Exception as error:
+            if options.command != "all":
+                raise
+            # What comes after it is measured all the same: one that fails should not cost the rest of an hour.
+            traceback.print_exc()
+            failed.append(f"{command}: {type(error).__name__}")
     if options.command == "all" and not options.quick:
         print(f"wrote {write_document()}")
     for line in failed:

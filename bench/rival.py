@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ class RivalFailed(Exception):
 class Rival:
     """One process. It sleeps until it is asked."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process = process
+        self._log = log
 
     @property
     def pid(self) -> int:
@@ -29,19 +30,15 @@ class Rival:
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Its answer; RivalFailed where it fails or has gone."""
-        self.send(**order)
-        return self.answer()
-
-    def send(self, **order: Any) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
+        with suppress(BrokenPipeError):  # it has gone, and there is no answer either
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RivalFailed(f"it ended with status {self._process.wait()}")
+            status, said = self._process.wait(), self._log.read_text(errors="replace")[-2_000:]
+            raise RivalFailed(f"it ended with status {status}:\n{said}")
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
             raise RivalFailed(reply["error"])
@@ -49,7 +46,8 @@ class Rival:
 
     def end(self) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -71,7 +69,7 @@ def started(python: Path | str, module: str, arguments: Sequence[str] = (), *, l
             text=True,
             env=_environment(os.environ),
         )
-    rival = Rival(process)
+    rival = Rival(process, log)
     try:
         yield rival
     finally:

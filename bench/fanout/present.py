@@ -9,11 +9,13 @@ from bench.report import table
 def tables(results: list[dict[str, Any]]) -> str:
     return "\n\n".join(
         [
-            "One feed to many browsers; latency from the announcement to each browser, at half of that rate:",
+            "One feed to many browsers: frames a second with bursts, each sent when all have the one before. Latency "
+            "from the announcement to each browser, with single posts at half of that rate:",
             table(
                 [
                     "browsers",
                     "never read",
+                    "of them sent away",
                     "frames a second",
                     "p50, ms",
                     "p99, ms",
@@ -27,6 +29,7 @@ def tables(results: list[dict[str, Any]]) -> str:
                     [
                         f"{row['clients']:,}",
                         row["slow"],
+                        int(row["slow_closed"]),
                         row["frames_per_s"],
                         row["latency_s"]["p50"] * 1_000,
                         row["latency_s"]["p99"] * 1_000,

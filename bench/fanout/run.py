@@ -65,7 +65,7 @@ async def _crowd(undertone: Undertone, clients: int, slow: int, seconds: float) 
     with ExitStack() as stack:
         crowd = stack.enter_context(started(sys.executable, "bench.fanout.crowd", address, log=WORK / "crowd.log"))
         pids = {**undertone.pids(), "browsers": crowd.pid}
-        idle = memory_of(pids)
+        idle, closed = memory_of(pids), _closed(undertone)
         joined = await asyncio.to_thread(lambda: crowd.ask(do="join", clients=reading, slow=slow)["joined"])
         assert joined == reading, f"{joined} of {reading} browsers could connect"
         before = cpu_of(pids)
@@ -81,7 +81,7 @@ async def _crowd(undertone: Undertone, clients: int, slow: int, seconds: float) 
         await asyncio.sleep(SETTLE_S)
         latencies = crowd.ask(do="latencies")["latencies"]
         memory = memory_of(pids)
-        refused = prometheus.by_label(undertone.api_metrics(), "undertone_websocket_refused_total", "reason")
+        closed = _closed(undertone) - closed
         crowd.ask(do="leave")
     return {
         "clients": clients,
@@ -94,8 +94,14 @@ async def _crowd(undertone: Undertone, clients: int, slow: int, seconds: float) 
         "frames_dropped": undertone.dropped() - dropped,
         "api_memory_mb": memory["api"],
         "api_memory_growth_mb": memory["api"] - idle["api"],
-        "slow_closed_so_far": refused.get("slow", 0.0),
+        "slow_closed": closed,
     }
+
+
+def _closed(undertone: Undertone) -> float:
+    """Browsers that the API has sent away because they did not read."""
+    by_reason = prometheus.by_label(undertone.api_metrics(), "undertone_websocket_refused_total", "reason")
+    return by_reason.get("slow", 0.0)
 
 
 async def _bursts(redis: Redis, crowd: Rival, seconds: float) -> int:

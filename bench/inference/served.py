@@ -23,7 +23,8 @@ def runtime_in_service(config: ModelConfig, repository: Path, threads: int) -> I
     """What answers for the model that Triton serves with `config` out of `repository`.
 
     The one place to extend when the backend chooses among more runtimes: it reads what the configuration says, and
-    names the runtime, the file and the setting for a rival in Triton's own environment.
+    names the runtime, the file and the settings for a rival in Triton's own environment. For OpenVINO that would be
+    {"runtime": "openvino", "precision": "bf16", "graph": file, "threads": threads, "settings": {its properties}}.
     """
     parameters = {key: value.string_value for key, value in config.parameters.items()}
     file = repository / config.name / parameters["version"] / (config.default_model_filename or "model.onnx")

@@ -16,8 +16,10 @@ def tables(results: dict[str, Any]) -> str:
         for name, values in found["posts_per_s"].items()
     ]
     sizes = list(results)
+    wrong = {size: len(found["errors"]) for size, found in results.items() if found["errors"]}
     return "\n\n".join(
         [
+            *(f"**{count} lines of the log speak of errors ({TITLES[size]}).**" for size, count in wrong.items()),
             "Posts a second, from a full stream to rows, frames and acknowledgements:",
             table(["models", "", "posts a second", "lowest", "highest", "Undertone to it"], rates),
             "CPU milliseconds a post, by process:",

@@ -19,7 +19,8 @@ from services.inference.analyzer import open_analyzer
 OURS, ALONE, USUAL = "Undertone", "both models alone", "usual design"
 TEXTS = 5_000
 WARM_UP_POSTS = 256
-# A longer queue than this at the start tells nothing more.
+# A longer queue tells nothing more, and while it is filled, the worker stands still: for too long, and the supervisor
+# would start another one.
 MOST_POSTS = 60_000
 FEWEST_POSTS = 256
 # Posts of one call when the models are measured alone: large batches, and two calls so that Triton never waits.
@@ -45,8 +46,9 @@ async def _measure(models: ModelSet, options: Options) -> dict[str, Any]:
         if rate * seconds > 4 * WARM_UP_POSTS:
             # A short run begins before it has got going.
             rate = (await drain(undertone, int(rate * seconds / 4), "warmer"))["posts_per_s"]
-        count = options.count or int(min(MOST_POSTS, max(FEWEST_POSTS, rate * seconds)))
+        count = min(MOST_POSTS, options.count or int(max(FEWEST_POSTS, rate * seconds)))
         analyzer = await stack.enter_async_context(open_analyzer(undertone.inference_settings))
+        await analyse(analyzer, texts[:WARM_UP_POSTS])
         runs: list[dict[str, Any]] = []
         usual_runs: list[dict[str, float]] = []
 
@@ -79,7 +81,7 @@ async def _measure(models: ModelSet, options: Options) -> dict[str, Any]:
             "ratio": {name: ratio(rates[OURS], values) for name, values in rates.items() if name != OURS},
             "runs": runs,
             "usual_runs": usual_runs,
-            "failures": _errors(undertone),
+            "errors": _errors(undertone),
         }
 
 

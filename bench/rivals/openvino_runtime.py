@@ -1,5 +1,6 @@
 """OpenVINO in process, from the plain ONNX graph: it fuses attention itself. The faster of its two hints."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,9 @@ HINTS = ("LATENCY", "THROUGHPUT")
 
 
 class OpenvinoRuntime(Runtime):
-    def __init__(self, graph: Path, *, hint: str, precision: str, threads: int) -> None:
+    def __init__(self, graph: Path, settings: Mapping[str, Any]) -> None:
         core = openvino.Core()
-        settings = {
-            "PERFORMANCE_HINT": hint,
-            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
-            "INFERENCE_NUM_THREADS": threads,
-        }
-        self._model: Any = core.compile_model(core.read_model(graph), "CPU", settings)
+        self._model: Any = core.compile_model(core.read_model(graph), "CPU", dict(settings))
         self._queue: Any = openvino.AsyncInferQueue(self._model)
 
     def run(self, ids: Ids, mask: Ids) -> Logits:
@@ -36,7 +32,15 @@ class OpenvinoRuntime(Runtime):
 
 
 def prepare(order: dict[str, Any]) -> Runtime:
-    make = partial(OpenvinoRuntime, Path(order["graph"]), precision=order["precision"], threads=order["threads"])
-    runtime = fastest([(f"{order['precision']}, hint {hint}", partial(make, hint=hint)) for hint in HINTS])
+    """With the order's own `settings`, as a server has them, or with the faster of both hints."""
+    graph, threads = Path(order["graph"]), {"INFERENCE_NUM_THREADS": order["threads"]}
+    if "settings" in order:
+        candidates = [(str(order["settings"]), partial(OpenvinoRuntime, graph, threads | order["settings"]))]
+    else:
+        precision = threads | {"INFERENCE_PRECISION_HINT": PRECISIONS[order["precision"]]}
+        candidates = [
+            (f"hint {hint}", partial(OpenvinoRuntime, graph, precision | {"PERFORMANCE_HINT": hint})) for hint in HINTS
+        ]
+    runtime = fastest(candidates)
     runtime.tokenizer = path_of(order, "tokenizer")
     return runtime
