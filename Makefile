@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +38,14 @@ screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw t
 	$(BIN)/python -m tests.browser
 	SCREENSHOT=1 $(BIN)/python -m pytest tests/e2e -k picture
 
-bench: $(VENV)/.dev .local/triton/.stamp ## measure what the documents quote: the price of Triton's queue policy
-	$(BIN)/python -m bench.queue_policy
+# What every measurement stands on.
+BENCH := $(VENV)/.dev $(VENV)-export/.bench .local/triton/.stamp frontend/dist/index.html
+
+bench: $(BENCH) ## measure everything beside its alternatives and write docs/benchmarks.md (ARGS="--help": one of them)
+	$(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(BENCH) ## the same in little, some minutes: whether it works, not how fast it is
+	$(BIN)/python -m bench --quick $(ARGS)
 
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .
@@ -96,6 +102,11 @@ $(VENV)-export/.stamp: requirements/export.txt
 	@touch $@
 
 $(VENV)-export/.dev: requirements/export-dev.txt $(VENV)-export/.stamp
+	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-export/.bench: requirements/bench.txt $(VENV)-export/.stamp
+	@echo 'installing what is measured with and against (1 minute) ...'
 	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 

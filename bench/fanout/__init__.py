@@ -1,0 +1,1 @@
+"""`python -m bench fanout`: one feed to many browsers, some of which never read."""

@@ -1,0 +1,66 @@
+"""The command line of `python -m bench`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.models import SIZES
+
+EXAMPLES = """examples:
+  python -m bench                                      everything, then the document (well under an hour)
+  python -m bench --quick                              the same in little: whether it works, not how fast it is
+  python -m bench inference --rounds 3 --posts posts.jsonl.gz
+  python -m bench pipeline --size starter              one set of models only
+  python -m bench latency --capacity 900               posts a second; default: what `pipeline` measured
+  python -m bench soak --count 200000
+  python -m bench document                             docs/benchmarks.md again, from the figures of the last runs
+"""
+MEASUREMENTS = ("inference", "pipeline", "latency", "queries", "fanout", "soak", "queue_policy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """`rounds`, `count`, `seconds`, `size`: None takes the measurement's own, smaller ones with `quick`."""
+
+    command: str
+    quick: bool = False
+    rounds: int | None = None
+    posts: Path | None = None
+    json: Path | None = None
+    size: str | None = None
+    count: int | None = None
+    seconds: float | None = None
+    capacity: float | None = None
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures Undertone side by side with its alternatives, in turns on the same machine.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "command", nargs="?", default="all", choices=["all", *MEASUREMENTS, "document"], help="default: %(default)s"
+    )
+    parser.add_argument("--quick", action="store_true", help="small models, few posts: a smoke run of a minute or two")
+    parser.add_argument("--rounds", type=positive, metavar="N", help="how often each alternative has its turn")
+    parser.add_argument("--posts", type=Path, metavar="FILE", help="posts as JSON lines, plain or .gz; else generated")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="figures; default: .local/bench/<command>.json")
+    parser.add_argument("--size", choices=SIZES, help="the models: starter, full size, or tiny (of no cost)")
+    parser.add_argument("--count", type=positive, metavar="N", help="posts (pipeline, soak)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="of each load (latency, fanout)")
+    parser.add_argument("--capacity", type=float, metavar="N", help="posts a second that are 100 %% (latency)")
+    options = Options(**vars(parser.parse_args(arguments)))
+    if options.posts is not None and not options.posts.is_file():
+        parser.error(f"there is no file {options.posts}")
+    if options.json is not None and options.command == "all":
+        parser.error("--json is for one measurement")
+    return options
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)

@@ -1,0 +1,20 @@
+"""Where measurements keep what they make, and the Pythons that run them."""
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+# Models, running systems and results; all of it can be removed at any time.
+WORK = PROJECT / ".local" / "bench"
+# torch, transformers, OpenVINO and matplotlib are here (requirements/bench.txt), not where the services run.
+RIVALS_PYTHON = PROJECT / ".venv-export" / "bin" / "python"
+# The very ONNX Runtime that Triton's backend runs.
+TRITON_PYTHON = PROJECT / os.environ.get("LOCAL_DIR", ".local") / "triton" / "env" / "bin" / "python"
+STARTER_MODELS = PROJECT / "model_repository"
+DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+PLOTS = PROJECT / "docs" / "benchmarks"
+
+
+def results_file(name: str) -> Path:
+    """Where the measurement `name` leaves its figures, unless told otherwise."""
+    return WORK / f"{name}.json"

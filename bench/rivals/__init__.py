@@ -1,0 +1,1 @@
+"""What others would use instead, in an environment and processes of its own: nothing here imports the services."""

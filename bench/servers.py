@@ -1,0 +1,44 @@
+"""A Triton alone, as `make run` starts it, for what is measured without the rest of the system."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.paths import WORK
+from services.local.triton import triton_child
+from tests.integration.triton_server import environment, free_ports, started, wait_ready
+
+# A model of full size is warmed up at all its lengths first.
+READY_TIMEOUT_S = 600.0
+
+
+@contextmanager
+def triton(repository: Path, only: Sequence[str] = ()) -> Iterator[str]:
+    """`host:port` of a server with every model of the repository, or `only` these, on all cores of the machine."""
+    with scratch_folder("triton") as folder:
+        grpc_port, metrics_port = free_ports(2)
+        child = triton_child(
+            env_dir=environment(),
+            model_repository=repository,
+            work_dir=folder,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            only=only,
+        )
+        with started(child, until_ready=False) as process:
+            wait_ready(child, process, child.cwd / "triton.log", READY_TIMEOUT_S)
+            yield f"127.0.0.1:{grpc_port}"
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """An empty folder below `.local/bench/`, removed afterwards. PostgreSQL's user must be able to enter it."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=WORK))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
