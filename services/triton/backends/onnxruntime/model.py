@@ -45,12 +45,13 @@ class TritonPythonModel:
         kind, device = args["model_instance_kind"], args["model_instance_device_id"]
         session = sessions.open_onnx_runtime(path, config, kind, device, os.environ)
         self._contract = ort_contract.check(config, session)
-        in_ort = sessions.OrtSession(session, list(self._contract.outputs), ort_options.run_options(config))
-        self._session: cpu_runtimes.Session = in_ort
         if kind == "CPU":
-            self._session = sessions.fastest_on_cpu(
+            in_ort = sessions.OrtSession(session, list(self._contract.outputs), ort_options.run_options(config))
+            self._session: cpu_runtimes.Session = sessions.fastest_on_cpu(
                 path, in_ort, config=config, contract=self._contract, environment=os.environ, tell=_tell
             )
+        else:
+            self._session = sessions.on_gpu(path, session, config, self._contract, device)
         advice = ort_options.tuned_elsewhere(config, os.environ)
         # Once for all instances.
         if advice and args["model_instance_name"].endswith("_0"):

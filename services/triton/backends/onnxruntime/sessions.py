@@ -10,6 +10,7 @@ from typing import Any
 
 import cpu_facts
 import cpu_runtimes
+import gpu_session
 import onnxruntime as ort
 import ort_options
 import ort_providers
@@ -44,6 +45,18 @@ def open_onnx_runtime(
     session = ort.InferenceSession(path, options, providers=providers)
     ort_providers.check_in_use(providers, session.get_providers())
     return session
+
+
+def on_gpu(
+    path: Path, session: ort.InferenceSession, config: Mapping[str, Any], contract: Contract, device: str
+) -> Session:
+    """The session with its tensors bound on that GPU. OptionError where a classifier's attention is not fused there."""
+    used = session.get_providers()
+    if cpu_runtimes.is_classifier(config) and ort_providers.TENSORRT not in used:
+        options = ort_options.session_options(config, "GPU", {})
+        providers = ort_providers.providers(config, "GPU", device, ort.get_available_providers())
+        gpu_session.check_fused_attention(path, options, providers, ort_providers.CUDA)
+    return gpu_session.BoundSession(session, list(contract.outputs), ort_options.run_options(config), f"cuda:{device}")
 
 
 def fastest_on_cpu(

@@ -1,0 +1,82 @@
+"""ONNX Runtime on a GPU: tensors bound on the device, and proof that its fused attention computes."""
+
+# The Python backend puts this folder on the module path; a type checker may not know it.
+# mypy: disable-error-code="import-not-found,import-untyped"
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from ort_batches import Array, Arrays
+from ort_options import OptionError
+
+# ONNX Runtime's operators that compute a layer's attention in one piece.
+FUSED_ATTENTION = ("Attention", "MultiHeadAttention", "PackedAttention", "PackedMultiHeadAttention")
+# The heads of our models end in logits, so a softmax can only be the middle of an attention in pieces.
+IN_PIECES = "Softmax"
+SAMPLE_SHAPE = (2, 16)
+
+
+class BoundSession:
+    """Inputs are copied to the device once and outputs back once; nothing in between leaves it."""
+
+    def __init__(self, session: ort.InferenceSession, outputs: Sequence[str], options: ort.RunOptions, device: str):
+        """`device`: `cuda:0`, say; `cpu:0` binds in the memory of the processor."""
+        self._session = session
+        self._outputs = list(outputs)
+        self._options = options
+        self._kind, _, number = device.partition(":")
+        self._number = int(number)
+
+    def run(self, feeds: Arrays) -> Sequence[Array]:
+        """All outputs, in the order they were asked for."""
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            if array.dtype == np.object_:  # text stays where it is
+                binding.bind_cpu_input(name, array)
+            else:
+                value = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), self._kind, self._number)
+                binding.bind_ortvalue_input(name, value)
+        for name in self._outputs:
+            binding.bind_output(name, self._kind, self._number)
+        self._session.run_with_iobinding(binding, self._options)
+        arrays: Sequence[Array] = binding.copy_outputs_to_cpu()
+        return arrays
+
+
+def check_fused_attention(path: Path, options: ort.SessionOptions, providers: Sequence[Any], provider: str) -> None:
+    """OptionError unless every attention of the classifier in `path` is fused and computed by `provider`.
+
+    Looked up in the profile of one run: a graph may promise what the runtime then does elsewhere or in pieces.
+    """
+    with tempfile.TemporaryDirectory(prefix="undertone-profile-") as folder:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "run")
+        session = ort.InferenceSession(path, options, providers=list(providers))
+        options.enable_profiling = False
+        ones = np.ones(SAMPLE_SHAPE, np.int64)
+        session.run(None, {entry.name: ones for entry in session.get_inputs()})
+        ran = operators(json.loads(Path(session.end_profiling()).read_text()))
+    attention = {place: count for (name, place), count in ran.items() if name in FUSED_ATTENTION}
+    pieces = sum(count for (name, _), count in ran.items() if name == IN_PIECES)
+    if pieces or set(attention) != {provider}:
+        found = ", ".join(f"{count} by {place}" for place, count in sorted(attention.items())) or "none"
+        raise OptionError(
+            f"its attention is not fused on the GPU (fused: {found}; in pieces: {pieces}): export the model again, or "
+            "serve it with configs/gpu-trt.pbtxt"
+        )
+
+
+def operators(profile: Sequence[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
+    """How often each (operator, execution provider) ran, from a profile of ONNX Runtime."""
+    ran: Counter[tuple[str, str]] = Counter()
+    for event in profile:
+        arguments = event.get("args", {})
+        if event.get("cat") == "Node" and "op_name" in arguments and "provider" in arguments:
+            ran[arguments["op_name"], arguments["provider"]] += 1
+    return ran
