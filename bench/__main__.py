@@ -47,7 +47,9 @@ def measure(options: Options) -> Path:
     section = SECTIONS[options.command]
     described = machine.describe()
     print(f"{options.command}: {machine.sentence(described)}\n", flush=True)
+    disturbance = machine.Disturbance()
     results = importlib.import_module(section.module).measure(options)
+    described |= disturbance.read()
     suffix = "-quick" if options.quick else ""
     file = options.json or results_file(f"{options.command}{suffix}")
     told = {name: value.name if isinstance(value, Path) else value for name, value in asdict(options).items()}
@@ -57,4 +59,7 @@ def measure(options: Options) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; what ran is stopped, nothing is left of it")

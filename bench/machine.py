@@ -32,11 +32,29 @@ def describe() -> dict[str, Any]:
         "cores": physical_cores(),
         "flags": cpu_flags(Path("/proc/cpuinfo").read_text()),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
-        "load_at_start": round(os.getloadavg()[0], 2),
+        "load_at_start": _load(),
         "versions": {"services": _own(), "rivals": _of(RIVALS_PYTHON, RIVALS), "triton": _of(TRITON_PYTHON, TRITONS)},
     }
+
+
+class Disturbance:
+    """What the machine's neighbours took meanwhile: from when this is made until it is read."""
+
+    def __init__(self) -> None:
+        self._before = psutil.cpu_times()
+
+    def read(self) -> dict[str, float]:
+        """Stolen share of the processors' time, in per cent, and the load at the end."""
+        after = psutil.cpu_times()
+        spent = sum(after) - sum(self._before)
+        stolen = getattr(after, "steal", 0.0) - getattr(self._before, "steal", 0.0)
+        return {"stolen_percent": round(100 * stolen / spent, 2) if spent else 0.0, "load_at_end": _load()}
+
+
+def _load() -> float:
+    return round(os.getloadavg()[0], 2)
 
 
 def cpu_model(cpuinfo: str) -> str:
@@ -56,9 +74,10 @@ def cpu_flags(cpuinfo: str) -> list[str]:
 
 def sentence(machine: dict[str, Any]) -> str:
     """One line of it for a table's caption."""
+    stolen = f", {machine['stolen_percent']} % stolen by its host" if "stolen_percent" in machine else ""
     return (
         f"{machine['cores']} cores of {machine['cpu']} ({', '.join(machine['flags'])}), {machine['memory_gb']} GB, "
-        f"Linux {machine['kernel']}, load {machine['load_at_start']} at the start"
+        f"Linux {machine['kernel']}, load {machine['load_at_start']} at the start{stolen}"
     )
 
 

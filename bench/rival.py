@@ -72,6 +72,10 @@ def started(python: Path | str, module: str, arguments: Sequence[str] = (), *, l
     rival = Rival(process, log)
     try:
         yield rival
+    except BaseException:
+        # What it may be in the middle of, nobody waits for any more.
+        process.kill()
+        raise
     finally:
         rival.end()
 

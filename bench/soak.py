@@ -61,6 +61,7 @@ async def _measure(options: Options) -> dict[str, Any]:
 async def _run(undertone: Undertone, count: int, progress: Progress) -> list[dict[str, Any]]:
     order = {"do": "keep_full", "count": count, "prefix": "soak", "group": GROUP, "max_lag": MAX_LAG}
     feeding = asyncio.create_task(asyncio.to_thread(lambda: undertone.feed.ask(**order)))
+    feeding.add_done_callback(lambda task: task.cancelled() or task.exception())  # asked for below, or by nobody
     samples: list[dict[str, Any]] = []
     next_at = 0.0
     began = time.monotonic()

@@ -36,7 +36,7 @@ class Stores:
                 "Redis sent": float(info["total_net_output_bytes"]),
                 "PostgreSQL database": float(row["size"]),
                 "PostgreSQL write-ahead log": float(row["wal"]),
-                "loopback, all processes": float(psutil.net_io_counters(pernic=True)["lo"].bytes_sent),
+                "loopback, the whole machine": float(psutil.net_io_counters(pernic=True)["lo"].bytes_sent),
             }
         )
 

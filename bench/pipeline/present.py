@@ -22,6 +22,7 @@ def tables(results: dict[str, Any]) -> str:
             *(f"**{count} lines of the log speak of errors ({TITLES[size]}).**" for size, count in wrong.items()),
             "Posts a second, from a full stream to rows, frames and acknowledgements:",
             table(["models", "", "posts a second", "lowest", "highest", "Undertone to it"], rates),
+            *(_usual(found["usual_runs"]) for found in results.values() if found["usual_runs"]),
             "CPU milliseconds a post, by process:",
             table(["", *(TITLES[size] for size in sizes)], _rows(results, "cpu_ms_per_post")),
             "Bytes a post, as each server counts them:",
@@ -43,6 +44,11 @@ def tables(results: dict[str, Any]) -> str:
             ),
         ]
     )
+
+
+def _usual(runs: list[dict[str, float]]) -> str:
+    cpu_ms = statistics.median(run["cpu_ms_per_post"] for run in runs)
+    return f"The worker of the usual design spends {cpu_ms:,.0f} CPU milliseconds a post."
 
 
 def charts(results: dict[str, Any]) -> list[Chart]:

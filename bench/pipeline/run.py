@@ -22,7 +22,8 @@ WARM_UP_POSTS = 256
 # A longer queue tells nothing more, and while it is filled, the worker stands still: for too long, and the supervisor
 # would start another one.
 MOST_POSTS = 60_000
-FEWEST_POSTS = 256
+# Several batches of the worker: fewer, and nothing could overlap.
+FEWEST_POSTS, QUICK_FEWEST_POSTS = 1_024, 256
 # Posts of one call when the models are measured alone: large batches, and two calls so that Triton never waits.
 ALONE_TEXTS_A_CALL, ALONE_AT_ONCE = 1_024, 2
 USUAL_POSTS, QUICK_USUAL_POSTS = 150, 8
@@ -46,7 +47,8 @@ async def _measure(models: ModelSet, options: Options) -> dict[str, Any]:
         if rate * seconds > 4 * WARM_UP_POSTS:
             # A short run begins before it has got going.
             rate = (await drain(undertone, int(rate * seconds / 4), "warmer"))["posts_per_s"]
-        count = min(MOST_POSTS, options.count or int(max(FEWEST_POSTS, rate * seconds)))
+        fewest = QUICK_FEWEST_POSTS if options.quick else FEWEST_POSTS
+        count = min(MOST_POSTS, options.count or int(max(fewest, rate * seconds)))
         analyzer = await stack.enter_async_context(open_analyzer(undertone.inference_settings))
         await analyse(analyzer, texts[:WARM_UP_POSTS])
         runs: list[dict[str, Any]] = []
