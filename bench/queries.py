@@ -18,7 +18,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -173,14 +172,18 @@ def summary(seconds: list[float]) -> dict[str, float]:
 
 
 async def prepare(dsn: str, database: str, posts: int) -> str:
+    """The DSN of a filled database; one that an earlier run has filled is taken as it is."""
+    own, unfinished = with_database(dsn, database), f"{database}_unfinished"
     admin = await asyncpg.connect(dsn)
-    await admin.execute(f"CREATE DATABASE {database}")
+    if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):
+        await admin.execute(f"DROP DATABASE IF EXISTS {unfinished}")
+        await admin.execute(f"CREATE DATABASE {unfinished}")
+        await migrate(with_database(dsn, unfinished))
+        connection = await asyncpg.connect(with_database(dsn, unfinished))
+        await fill(connection, posts, DAYS)
+        await connection.close()
+        await admin.execute(f"ALTER DATABASE {unfinished} RENAME TO {database}")
     await admin.close()
-    own = with_database(dsn, database)
-    await migrate(own)
-    connection = await asyncpg.connect(own)
-    await fill(connection, posts, DAYS)
-    await connection.close()
     return own
 
 
@@ -217,13 +220,11 @@ def main() -> None:
     parser.add_argument("--posts", default="10000,1000000", help="numbers of posts, with commas between them")
     parser.add_argument("--requests", type=int, default=200, help="requests of each kind")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--dir", type=Path, help="where to make the temporary data folder (10 million posts: 12 GB)")
+    parser.add_argument("--keep", type=Path, help="folder for the filled databases, to measure them again another time")
     arguments = parser.parse_args()
     configure_logging("bench", "WARNING", "text")
-    if arguments.dir:
-        tempfile.tempdir = str(arguments.dir)
     sizes: dict[int, dict[str, dict[str, float]]] = {}
-    with open_folder() as folder, running_postgres(folder) as dsn:
+    with open_folder() as folder, running_postgres(arguments.keep or folder) as dsn:
         for posts in map(int, arguments.posts.split(",")):
             sizes[posts] = measure(folder, dsn, posts, arguments.requests)
     print(table(sizes))

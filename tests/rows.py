@@ -7,11 +7,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 Database = asyncpg.Connection | PoolConnectionProxy
 
-# What the minutes must be: every post by its newest analysis.
+# What the minutes must be: every post by its current analysis.
 _CURRENT = """
-    SELECT DISTINCT ON (p.id) date_trunc('minute', p.ingested_at, 'UTC') AS minute, p.source, a.sentiment_label,
+    SELECT date_trunc('minute', p.ingested_at, 'UTC') AS minute, p.source, a.sentiment_label,
            coalesce(a.emotion, '') AS emotion, a.confidence_score::double precision AS confidence, p.created_at
-      FROM social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id ORDER BY p.id, a.id DESC
+      FROM social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
 """
 _SENTIMENTS = f"""
     SELECT minute, source, sentiment_label, count(*) AS posts, sum(confidence) AS confidence_sum,
@@ -38,7 +38,7 @@ async def insert(
     version: int = 3,
     counted: bool = True,
 ) -> None:
-    """A post, unless it is there already, and an analysis of it; `label=None` leaves that out.
+    """A post, unless it is there already, and its current analysis; `label=None` leaves that out.
 
     `counted=False` leaves the roll-ups to a later `count_again`.
     """
@@ -52,6 +52,7 @@ async def insert(
         *(post_id, source, content, created_at, moment),
     )
     if label:
+        await database.execute("UPDATE sentiment_analysis SET is_current = false WHERE post_id = $1", post_id)
         await database.execute(
             """INSERT INTO sentiment_analysis
                       (post_row_id, post_id, model_name, model_version, sentiment_label, confidence_score, emotion)

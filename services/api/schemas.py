@@ -44,7 +44,7 @@ class Health(BaseModel):
 
 
 class PostSentiment(BaseModel):
-    """The newest analysis of a post."""
+    """The current analysis of a post."""
 
     label: str = Field(examples=["positive"])
     confidence: float = Field(ge=0, le=1)

@@ -133,6 +133,11 @@ async def test_posts_from_before_there_were_partitions_are_carried_over(empty_da
     assert await database.fetchval("SELECT count(DISTINCT tableoid) FROM social_media_posts") >= 3
     assert await database.fetchval("SELECT sum(posts) FROM sentiment_minutes") == 190
     await assert_rollups_are_a_recount(database)
+    assert await database.fetchval("SELECT count(*) FROM sentiment_analysis WHERE NOT is_current") == 20
+    assert (
+        await database.fetchval("SELECT count(*) FROM sentiment_analysis WHERE is_current AND model_name <> 'model'")
+        == 20
+    )
     async with open_pool(empty_database_url, max_size=1) as pool:
         analysis = Analysis(
             model_name="m", sentiment_label="neutral", confidence=0.5, emotion="joy", emotion_confidence=0.5

@@ -12,8 +12,9 @@ from services.common.moments import DAY, HOUR
 from services.common.partitions import first_id_at, moment_of, start_of
 
 # Ranges grow with the distance: a page is usually full after the newest day, and years behind it must not mean
-# hundreds of statements. Longer ones would make a statement that nobody can interrupt.
-MAX_DAYS_IN_RANGE = 8
+# hundreds of statements. Longer ones would take too long to plan.
+GROWTH = 4
+MAX_DAYS_IN_RANGE = 32
 
 _DAYS = """
     SELECT day, EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(partition || '_search') AND indisvalid)
@@ -105,7 +106,7 @@ def _hours(day: _Span, hours: set[datetime], complete_before: datetime) -> Itera
 
 
 def _joined(spans: Sequence[_Span]) -> Iterator[_Span]:
-    """Neighbours of a kind as one, up to 1, 2, 4, … days."""
+    """Neighbours of a kind as one, up to 1, 4, 16, … days."""
     limit = DAY
     pending: _Span | None = None
     for span in spans:
@@ -115,7 +116,7 @@ def _joined(spans: Sequence[_Span]) -> Iterator[_Span]:
             continue
         if pending:
             yield pending
-            limit = min(2 * limit, MAX_DAYS_IN_RANGE * DAY)
+            limit = min(GROWTH * limit, MAX_DAYS_IN_RANGE * DAY)
         pending = span
     if pending:
         yield pending

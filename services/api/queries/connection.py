@@ -14,16 +14,13 @@ ACQUIRE_TIMEOUT_S = 5.0
 
 
 def current_analyses(first_id: str, beyond_id: str) -> str:
-    """Tables p (posts) and a (their analyses) and the WHERE that joins them, for a range of ids.
+    """Tables p (posts) and a (their current analyses) and the WHERE that joins them, for a range of ids.
 
-    A post's current analysis is its newest one: after a change of models a post may have several. The range stands with
-    every table, so that the planner sees which days it needs.
+    The range stands with both tables, so that the planner sees which days it needs.
     """
     return f"""
-        social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id
-         AND a.post_row_id >= {first_id} AND a.post_row_id < {beyond_id} AND NOT EXISTS (
-             SELECT FROM sentiment_analysis newer WHERE newer.post_row_id = a.post_row_id AND newer.id > a.id
-                AND newer.post_row_id >= {first_id} AND newer.post_row_id < {beyond_id})
+        social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
+         AND a.post_row_id >= {first_id} AND a.post_row_id < {beyond_id}
          WHERE p.id >= {first_id} AND p.id < {beyond_id}"""
 
 

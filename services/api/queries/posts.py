@@ -19,20 +19,22 @@ _LOAD = """
     SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at,
            a.sentiment_label, a.confidence_score, a.emotion, a.model_name, a.model_version
       FROM social_media_posts p
-      LEFT JOIN LATERAL (SELECT sentiment_label, confidence_score, emotion, model_name, model_version
-                           FROM sentiment_analysis
-                          WHERE post_row_id = p.id AND post_row_id >= $2 AND post_row_id <= $3
-                          ORDER BY id DESC LIMIT 1) a ON true
+      LEFT JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
+       AND a.post_row_id = ANY ($1::bigint[]) AND a.post_row_id >= $2 AND a.post_row_id <= $3
      WHERE p.id = ANY ($1::bigint[]) AND p.id >= $2 AND p.id <= $3 ORDER BY p.id DESC
 """
 
 
 @dataclass(frozen=True)
 class Page:
-    """`next_before`: the id before which the next page begins; None: there is none."""
+    """`next_before`: the id before which the next page begins; None: there is none.
+
+    `total`: how many match, where reading the page has told; otherwise `count_posts` has to.
+    """
 
     posts: list[Post]
     next_before: int | None
+    total: "Total | None"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ async def read_posts(
         ids = found.ids[offset : offset + limit]
         posts = await _load(held, ids)
     more = len(found.ids) > offset + limit
-    return Page(posts, ids[-1] if more else found.resume_before)
+    next_before = ids[-1] if more else found.resume_before
+    total = None
+    if before_id is None and not more:
+        total = Total(len(found.ids), exact=found.resume_before is None)
+    return Page(posts, next_before, total)
 
 
 async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
@@ -68,12 +74,11 @@ async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
             held,
             "emotion" if filters.emotion else "sentiment",
             cover(*ever(progress), progress),
-            keys=("true",),
             source=filters.source,
             label=filters.sentiment,
             emotion=filters.emotion,
         )
-    return Total(rows[0]["posts"] if rows else 0, exact=True)
+    return Total(rows[0]["posts"] or 0, exact=True)
 
 
 async def _load(held: PoolConnectionProxy, ids: list[int]) -> list[Post]:

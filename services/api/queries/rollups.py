@@ -76,16 +76,17 @@ async def read_sums(
     kind: Kind,
     parts: Sequence[Part],
     *,
-    keys: Sequence[str],
+    keys: Sequence[str] = (),
+    sums: Sequence[str] = ("sum(posts)::bigint AS posts",),
     arguments: Sequence[object] = (),
     source: str | None = None,
     label: str | None = None,
     emotion: str | None = None,
 ) -> list[Record]:
-    """Rows of the keys, `posts` and `confidence_sum` (null where the kind is "emotion").
+    """Rows of the keys and sums, one row without keys.
 
-    Keys are SQL expressions over `bucket`, `sentiment_label` and `emotion`, with `arguments` as $1, $2, … All parts are
-    read by one statement, so from one state of the database.
+    Both are SQL expressions over `bucket`, `sentiment_label`, `emotion`, `posts` and `confidence_sum` (null where the
+    kind is "emotion"), with `arguments` as $1, $2, … One statement reads all parts, so one state of the database.
     """
     bound = _Arguments(arguments)
     filters = "".join(
@@ -100,11 +101,9 @@ async def read_sums(
     selects = [_select(kind, part, filters, bound) for part in parts]
     if not selects:
         return []
-    positions = ", ".join(str(number) for number in range(1, len(keys) + 1))
+    grouping = f" GROUP BY {', '.join(str(number + 1) for number in range(len(keys)))}" if keys else ""
     rows: list[Record] = await held.fetch(
-        f"SELECT {', '.join(keys)}, sum(posts)::bigint AS posts, sum(confidence_sum) AS confidence_sum"
-        f" FROM ({' UNION ALL '.join(selects)}) AS parts GROUP BY {positions}",
-        *bound.values,
+        f"SELECT {', '.join((*keys, *sums))} FROM ({' UNION ALL '.join(selects)}) AS parts{grouping}", *bound.values
     )
     return rows
 

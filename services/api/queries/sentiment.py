@@ -1,7 +1,6 @@
 """Sentiment over time and in sum, by time of ingestion: replays carry old `created_at`, charts follow arrival."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -9,10 +8,29 @@ import asyncpg
 from services.api.queries.connection import connection
 from services.api.queries.rollups import cover, read_progress, read_sums, since
 from services.api.schemas import Bucket, Counts, Percentages
-from services.common.moments import MINUTE, floor
+from services.common.moments import EPOCH, MINUTE, floor
 
 TOP_EMOTIONS = 10
 
+_BUCKET_SUMS = (
+    *(
+        f"coalesce(sum(posts) FILTER (WHERE sentiment_label = '{label}'), 0)::bigint AS {label}"
+        for label in ("positive", "negative", "neutral")
+    ),
+    "sum(posts)::bigint AS total",
+    "sum(confidence_sum) AS confidence_sum",
+)
+EMPTY = Bucket(
+    timestamp=EPOCH,
+    positive_count=0,
+    negative_count=0,
+    neutral_count=0,
+    total_count=0,
+    positive_percentage=0,
+    negative_percentage=0,
+    neutral_percentage=0,
+    average_confidence=0,
+)
 # Who asks until now means everything: an end within this of the database's clock cuts no minute.
 NOW_TOLERANCE = timedelta(seconds=1)
 
@@ -33,21 +51,20 @@ async def read_buckets(
             held,
             "sentiment",
             cover(start, counted_to, progress, coarsest=width),
-            keys=("date_bin($1::interval, bucket, $2::timestamptz) AS bucket", "sentiment_label"),
+            keys=("date_bin($1::interval, bucket, $2::timestamptz) AS bucket",),
+            sums=_BUCKET_SUMS,
             arguments=(width, start),
             source=source,
         )
-    by_bucket: dict[datetime, list[asyncpg.Record]] = {}
-    for row in rows:
-        by_bucket.setdefault(row["bucket"], []).append(row)
+    by_bucket = {row["bucket"]: row for row in rows}
     count = -(-(end - start) // width)
-    return [_bucket(moment, by_bucket.get(moment, ())) for moment in (start + i * width for i in range(count))]
+    return [_bucket(moment, by_bucket.get(moment)) for moment in (start + i * width for i in range(count))]
 
 
-def _bucket(timestamp: datetime, rows: Sequence[asyncpg.Record]) -> Bucket:
-    posts = {row["sentiment_label"]: row["posts"] for row in rows}
-    total = sum(posts.values())
-    positive, negative, neutral = (posts.get(label, 0) for label in ("positive", "negative", "neutral"))
+def _bucket(timestamp: datetime, row: asyncpg.Record | None) -> Bucket:
+    if row is None:
+        return EMPTY.model_copy(update={"timestamp": timestamp})
+    positive, negative, neutral, total = row["positive"], row["negative"], row["neutral"], row["total"]
     return Bucket(
         timestamp=timestamp,
         positive_count=positive,
@@ -57,7 +74,7 @@ def _bucket(timestamp: datetime, rows: Sequence[asyncpg.Record]) -> Bucket:
         positive_percentage=percentage(positive, total),
         negative_percentage=percentage(negative, total),
         neutral_percentage=percentage(neutral, total),
-        average_confidence=round(sum(row["confidence_sum"] for row in rows) / total, 4) if total else 0.0,
+        average_confidence=round(row["confidence_sum"] / total, 4),
     )
 
 

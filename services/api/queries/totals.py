@@ -27,9 +27,9 @@ async def read_stats(pool: asyncpg.Pool) -> Stats:
     """Exact counts of analysed posts; those of the last hour by ingestion."""
     async with connection(pool) as held, held.transaction(isolation="repeatable_read", readonly=True):
         progress = await read_progress(held)
-        everything = await read_sums(held, "sentiment", cover(*ever(progress), progress), keys=("true",))
+        everything = await read_sums(held, "sentiment", cover(*ever(progress), progress))
         recent = await count_labels(held, progress, timedelta(hours=1))
-    total = everything[0]["posts"] if everything else 0
+    total = everything[0]["posts"] or 0
     return Stats(total_posts=total, total_analyses=total, recent_posts_1h=sum(recent.values()))
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from services.api.cursor import decode_cursor, encode_cursor
 from services.api.dependencies import Limit, Moment, Offset, Source, StateDep, Text
-from services.api.queries.posts import Total, count_posts, read_posts
+from services.api.queries.posts import count_posts, read_posts
 from services.api.schemas import ErrorBody, PostFilters, PostPage, SentimentLabel
 
 router = APIRouter(tags=["posts"])
@@ -53,11 +53,8 @@ async def list_posts(
     )
     before_id = decode_cursor(cursor) if cursor else None
     page = await read_posts(state.pool, filters, before_id=before_id, limit=limit, offset=offset)
-    if before_id is None and page.next_before is None and (page.posts or not offset):
-        total = Total(offset + len(page.posts), exact=True)  # the page shows the end of the list: nothing to count
-    else:
-        key = filters.model_dump_json()
-        total = (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters)))[0].value
+    key = filters.model_dump_json()
+    total = page.total or (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters)))[0].value
     return PostPage(
         posts=page.posts,
         total=total.posts,

@@ -42,6 +42,8 @@ TABLES = (
     "CREATE INDEX social_media_posts_source ON social_media_posts (source, id)",
     # `post_row_id` is the post's id, so that both tables are cut at the same places. No foreign key: it would fire a
     # trigger for each row, and a post and its analysis are written by one statement and dropped by one transaction.
+    # Of several analyses of a post, by different models, one is current: the one that the roll-ups count. Whoever adds
+    # another moves both.
     """
     CREATE TABLE sentiment_analysis (
         id bigint NOT NULL DEFAULT next_id_at(now()),
@@ -56,6 +58,7 @@ TABLES = (
         emotion_model_name varchar(100),
         emotion_model_version integer,
         analyzed_at timestamptz NOT NULL DEFAULT now(),
+        is_current boolean NOT NULL DEFAULT true,
         PRIMARY KEY (post_row_id, model_name)
     ) PARTITION BY RANGE (post_row_id)
     """,
@@ -157,20 +160,21 @@ CARRY_OVER = (
     SELECT n.id, o.post_id, o.source, o.content, o.author, o.created_at, o.ingested_at
       FROM old_posts o JOIN new_ids n USING (post_id) ORDER BY n.id
     """,
-    # Their own ids stay: they are smaller than every new one, so the newest analysis of a post remains the newest.
+    # The newest analysis of a post is its current one.
     """
     INSERT INTO sentiment_analysis
            (id, post_row_id, post_id, model_name, model_version, sentiment_label, confidence_score, emotion,
-            emotion_confidence, emotion_model_name, emotion_model_version, analyzed_at)
+            emotion_confidence, emotion_model_name, emotion_model_version, analyzed_at, is_current)
     SELECT a.id, n.id, a.post_id, a.model_name, a.model_version, a.sentiment_label, a.confidence_score, a.emotion,
-           a.emotion_confidence, a.emotion_model_name, a.emotion_model_version, a.analyzed_at
+           a.emotion_confidence, a.emotion_model_name, a.emotion_model_version, a.analyzed_at,
+           a.id = max(a.id) OVER (PARTITION BY a.post_id)
       FROM old_analyses a JOIN new_ids n USING (post_id) ORDER BY n.id
     """,
     """
     CREATE TEMPORARY TABLE counted ON COMMIT DROP AS
-    SELECT DISTINCT ON (p.id) date_trunc('minute', p.ingested_at, 'UTC') AS minute, p.source, a.sentiment_label,
+    SELECT date_trunc('minute', p.ingested_at, 'UTC') AS minute, p.source, a.sentiment_label,
            coalesce(a.emotion, '') AS emotion, a.confidence_score::double precision AS confidence, p.created_at
-      FROM social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id ORDER BY p.id, a.id DESC
+      FROM social_media_posts p JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
     """,
     """
     INSERT INTO sentiment_minutes

@@ -1,0 +1,142 @@
+"""The statement that finds posts in a range of ids: the index that serves the filters, and what else is checked."""
+
+from dataclasses import dataclass, field
+
+from services.api.queries.candidates import Range
+from services.api.schemas import PostFilters
+
+# An index of trigrams needs three letters or digits in a row.
+MIN_INDEXED_CHARS = 3
+
+
+@dataclass
+class Statement:
+    """Rows of `table`, newest first. `found_by`: what an index finds; `checked`: what each row is asked then."""
+
+    table: str
+    key: str
+    span: Range
+    by_words: bool = False
+    found_by: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    arguments: list[object] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.arguments += [self.span.first, self.span.beyond]
+        self.found_by.append(self.in_range(self.key))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what the indexes give is no more than a few rows that do not match."""
+        return self.by_words or not self.checked
+
+    def bind(self, argument: object) -> str:
+        self.arguments.append(argument)
+        return f"${len(self.arguments)}"
+
+    def in_range(self, key: str) -> str:
+        return f"{key} >= $1 AND {key} < $2"
+
+    def has(self, table: str, key: str, conditions: list[str]) -> str:
+        """A condition on the row of another table. Not EXISTS: that may be answered by reading the whole table."""
+        where = " AND ".join([f"{key} = {self.key}", self.in_range(key), *conditions])
+        return f"coalesce((SELECT true FROM {table} WHERE {where} LIMIT 1), false)"
+
+    def all_match(self) -> str:
+        """The ids of the last argument's number of posts, as an array."""
+        conditions = " AND ".join([*self.found_by, *self.checked])
+        return f"""
+            SELECT coalesce(array_agg(id ORDER BY id DESC), '{{}}') FROM (
+                SELECT {self.key} AS id FROM {self.table} WHERE {conditions}
+                 ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS found"""
+
+    def some_match(self) -> str:
+        """Looks at the last argument's number of posts: ids of those that match, the last one of all, their number."""
+        return f"""
+            SELECT coalesce(array_agg(id ORDER BY id DESC) FILTER (WHERE matches), '{{}}') AS ids,
+                   min(id) AS last, count(*) AS examined
+              FROM (SELECT {self.key} AS id, {" AND ".join(self.checked)} AS matches FROM {self.table}
+                     WHERE {" AND ".join(self.found_by)}
+                     ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS looked_at"""
+
+
+def statement_for(filters: PostFilters, span: Range) -> Statement:
+    """Words first: few posts have them. Then emotions, of which there are more than sources.
+
+    Sentiments are so few that an index would not pay for its keep.
+    """
+    by_words = bool(filters.search and span.indexed and trigrams_can_find(filters.search))
+    return (
+        _of_analyses(filters, span) if _about_analyses(filters) and not by_words else _of_posts(filters, span, by_words)
+    )
+
+
+def trigrams_can_find(search: str) -> bool:
+    """Whether the index of words helps; what is shorter, or made of signs, is looked for in the posts themselves."""
+    run = 0
+    for char in search:
+        run = run + 1 if char.isalnum() else 0
+        if run >= MIN_INDEXED_CHARS:
+            return True
+    return False
+
+
+def contains_pattern(search: str) -> str:
+    r"""The LIKE pattern that finds `search` literally: its %, _ and \ stand for themselves."""
+    escaped = search.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def _about_analyses(filters: PostFilters) -> bool:
+    return bool(filters.emotion or filters.sentiment)
+
+
+def _of_posts(filters: PostFilters, span: Range, by_words: bool) -> Statement:
+    made = Statement("social_media_posts AS p", "p.id", span, by_words)
+    if filters.source:
+        made.found_by.append(f"p.source = {made.bind(filters.source)}")
+    made.checked += _on_post(filters, made)
+    if _about_analyses(filters):
+        made.checked.append(
+            made.has("sentiment_analysis a", "a.post_row_id", ["a.is_current", *_on_both(filters, made)])
+        )
+    return made
+
+
+def _of_analyses(filters: PostFilters, span: Range) -> Statement:
+    made = Statement("sentiment_analysis AS a", "a.post_row_id", span)
+    made.found_by.append("a.is_current")
+    if filters.emotion:
+        made.found_by.append(_on_emotion(filters.emotion, made))
+    if filters.sentiment:
+        made.checked.append(_on_sentiment(filters.sentiment, made))
+    post = _on_post(filters, made)
+    if filters.source:
+        post.append(f"p.source = {made.bind(filters.source)}")
+    if post:
+        made.checked.append(made.has("social_media_posts p", "p.id", post))
+    return made
+
+
+def _on_both(filters: PostFilters, made: Statement) -> list[str]:
+    emotion = [_on_emotion(filters.emotion, made)] if filters.emotion else []
+    return [*emotion, *([_on_sentiment(filters.sentiment, made)] if filters.sentiment else [])]
+
+
+def _on_emotion(emotion: str, made: Statement) -> str:
+    return f"lower(a.emotion) = lower({made.bind(emotion)})"
+
+
+def _on_sentiment(sentiment: str, made: Statement) -> str:
+    return f"a.sentiment_label = {made.bind(sentiment)}"
+
+
+def _on_post(filters: PostFilters, made: Statement) -> list[str]:
+    conditions = []
+    if filters.search:
+        conditions.append(f"p.content ILIKE {made.bind(contains_pattern(filters.search))}")
+    if filters.start_date:
+        conditions.append(f"p.created_at >= {made.bind(filters.start_date)}")
+    if filters.end_date:
+        conditions.append(f"p.created_at < {made.bind(filters.end_date)}")
+    return conditions
