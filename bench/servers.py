@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.paths import WORK
-from services.local.triton import triton_child
+from services.local.triton import CPU_RUNTIMES, triton_child
 from tests.integration.triton_server import environment, free_ports, started, wait_ready
 
 # A model of full size is warmed up at all its lengths first.
 READY_TIMEOUT_S = 600.0
+# Where the servers of all measurements note their runtimes: beside their folders.
+CHOICES = WORK / CPU_RUNTIMES
 
 
 @contextmanager
@@ -26,6 +28,7 @@ def triton(repository: Path, only: Sequence[str] = ()) -> Iterator[str]:
             grpc_port=grpc_port,
             metrics_port=metrics_port,
             only=only,
+            cpu_runtime="auto",
         )
         with started(child, until_ready=False) as process:
             wait_ready(child, process, child.cwd / "triton.log", READY_TIMEOUT_S)

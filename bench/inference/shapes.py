@@ -15,7 +15,7 @@ from bench.models import RECIPES, ModelSet
 from bench.progress import Progress
 from bench.rival import Rival
 from bench.rounds import interleave, ratio, summary
-from bench.servers import triton
+from bench.servers import CHOICES, triton
 from services.local.cores import physical_cores
 
 NAME = "sentiment"
@@ -42,7 +42,7 @@ class Plan:
 def measure(plan: Plan) -> dict[str, Any]:
     threads, models = physical_cores(), plan.models
     with triton(models.repository, [NAME]) as url, connected(url, models.repository) as ours:
-        served = runtime_in_service(ours.config(NAME), models.repository, threads)
+        served = runtime_in_service(ours.config(NAME), models.repository, threads, CHOICES)
         same = Alternative(SAME, served.order["runtime"], served.precision, served.python, served.order)
         alternatives = {alternative.title: alternative for alternative in (same, *ALL)}
         with all_started(alternatives) as rivals:

@@ -97,13 +97,32 @@ def test_a_processor_is_told_by_its_generation_and_its_matrix_units() -> None:
     assert cpu_flags(CPUINFO) == ["avx2", "avx512f", "avx512_vnni", "amx_bf16"]
 
 
-def test_the_runtime_in_service_is_that_of_the_file_in_the_configuration() -> None:
+def test_the_runtime_in_service_is_that_of_the_file_in_the_configuration(tmp_path: Path) -> None:
     config = ModelConfig(name="sentiment", default_model_filename="model.int8.onnx")
     config.parameters["version"].string_value = "3"
-    served = runtime_in_service(config, Path("repository"), threads=2)
+    served = runtime_in_service(config, Path("repository"), 2, tmp_path / "choices.json")
     assert served.precision == "int8"
     assert served.order["graph"] == "repository/sentiment/3/model.int8.onnx"
     assert served.order["threads"] == 2
+
+
+def test_the_runtime_in_service_is_the_one_that_the_backend_noted_for_these_threads(tmp_path: Path) -> None:
+    config = ModelConfig(name="sentiment", default_model_filename="model.onnx")
+    config.parameters["version"].string_value = "3"
+    file = tmp_path / "sentiment" / "3" / "model.onnx"
+    choices = tmp_path / "choices.json"
+
+    def note(runtime: str, threads: int) -> dict[str, object]:
+        found: dict[str, object] = {"runtime": f"{runtime} of model.onnx", "file": str(file), "threads": threads}
+        return found | {"settings": {"X": runtime}}
+
+    entries = [note("openvino-bf16", 1), note("onnxruntime", 2), note("openvino-bf16", 2), note("openvino-int8", 1)]
+    choices.write_text(json.dumps({str(number): entry for number, entry in enumerate(entries)}))
+    served = runtime_in_service(config, tmp_path, 2, choices)
+    assert (served.precision, served.order["runtime"]) == ("bf16", "openvino")
+    assert served.order["settings"] == {"X": "openvino-bf16"}
+    assert served.order["graph"] == str(file)
+    assert runtime_in_service(config, tmp_path / "another", 2, choices).order["runtime"] == "onnxruntime"
 
 
 def test_what_neighbours_move_is_the_largest_change_and_the_labels_that_changed() -> None:

@@ -41,7 +41,7 @@ class OpenVinoSession:
             model = core.read_model(path)
             if arithmetic == INT8 and not _has_int8_weights(model):
                 raise UnsuitableError("its weights are not stored as int8")
-            self._compiled = core.compile_model(model, "CPU", _options(arithmetic, threads))
+            self._compiled = core.compile_model(model, "CPU", options(arithmetic, threads))
             self._request = self._compiled.create_infer_request()
             self._outputs = [self._compiled.output(name) for name in outputs]
         except RuntimeError as error:  # OpenVINO has no narrower one
@@ -53,8 +53,9 @@ class OpenVinoSession:
         return [results[output] for output in self._outputs]
 
 
-def _options(arithmetic: str, threads: int) -> dict[str, Any]:
-    options: dict[str, Any] = {
+def options(arithmetic: str, threads: int) -> dict[str, Any]:
+    """OpenVINO's properties for that arithmetic; `threads` 0: as many as it likes."""
+    properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",  # one request with all threads, instead of one a thread
         "INFERENCE_PRECISION_HINT": "bf16" if arithmetic == BF16 else "f32",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": QUANTIZATION_GROUP if arithmetic == INT8 else 0,
@@ -62,8 +63,8 @@ def _options(arithmetic: str, threads: int) -> dict[str, Any]:
         "ENABLE_CPU_PINNING": False,
     }
     if threads:
-        options["INFERENCE_NUM_THREADS"] = threads
-    return options
+        properties["INFERENCE_NUM_THREADS"] = threads
+    return properties
 
 
 def _has_int8_weights(model: Any) -> bool:

@@ -110,6 +110,8 @@ def fastest_on_cpu(
             {
                 "model": config["name"],
                 "runtime": choice.candidate.title,
+                "file": str(choice.candidate.file),
+                "settings": _settings(choice.candidate, threads),
                 "rows_per_s": choice.rows_per_s,
                 "refused": refused,
                 "threads": threads,
@@ -131,6 +133,11 @@ def _open_all(
         except ov_session.UnsuitableError as error:
             unsuitable[candidate.title] = str(error)
     return sessions, unsuitable
+
+
+def _settings(candidate: Candidate, threads: int) -> Mapping[str, Any]:
+    """For whoever wants to call the same runtime in process."""
+    return {} if candidate.name == cpu_runtimes.ONNX_RUNTIME else ov_session.options(candidate.name, threads)
 
 
 def _sentence(model: str, choice: cpu_runtimes.Choice, refused: Mapping[str, str]) -> str:
