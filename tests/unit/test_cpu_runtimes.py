@@ -69,6 +69,30 @@ def test_the_configured_file_comes_first_and_the_full_precision_one_is_tried_bes
     assert titles(file, "auto", ZEN5) == ["onnxruntime of model.int8.onnx"]
 
 
+def test_weights_are_rounded_only_where_the_version_was_verified_as_int8_or_a_person_asks(version: Path) -> None:
+    from cpu_runtimes import may_quantize
+
+    file = version / "model.onnx"
+    assert may_quantize(file, "auto")
+    (version / "model.int8.onnx").unlink()
+    assert not may_quantize(file, "auto")
+    assert may_quantize(file, "openvino-int8")
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_each_output_channel_has_a_scale_of_its_own(axis: int) -> None:
+    from ov_session import quantize
+
+    weights = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
+    # One loud channel: it must not coarsen the others.
+    weights[(slice(None), 3) if axis == 0 else (3, slice(None))] *= 1_000
+    quantized, scale = quantize(weights, axis)
+    assert quantized.dtype == np.int8
+    assert scale.shape == ((1, 32) if axis == 0 else (64, 1))
+    assert np.all(np.abs(quantized * scale - weights) <= scale / 2 * 1.001)
+    np.testing.assert_array_equal(np.abs(quantized).max(axis=axis), 127)
+
+
 def choice(
     monkeypatch: pytest.MonkeyPatch, version: Path, others: Mapping[str, tuple[Any, float]], prefer: str = "auto"
 ) -> Any:

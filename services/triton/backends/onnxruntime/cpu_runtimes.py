@@ -24,7 +24,7 @@ AUTO, ONNX_RUNTIME = "auto", "onnxruntime"
 NAMES = (AUTO, ONNX_RUNTIME, ov_session.BF16, ov_session.INT8)
 # Whoever starts the server sets it; without it, ONNX Runtime computes the file of the configuration.
 SETTING = "UNDERTONE_CPU_RUNTIME"
-FULL_PRECISION_FILE = "model.onnx"
+FULL_PRECISION_FILE, INT8_FILE = "model.onnx", "model.int8.onnx"
 INPUTS = {"input_ids", "attention_mask"}
 
 # What is timed: a batch as a backlog gives it. Ids that every vocabulary has.
@@ -96,6 +96,12 @@ def candidates(file: Path, name: str, flags: frozenset[str], *, openvino: bool) 
         if openvino and (name == runtime or (name == AUTO and flags & needed)):
             found.append(Candidate(runtime, plain))
     return found
+
+
+def may_quantize(file: Path, name: str) -> bool:
+    """Whether weights may be rounded to int8 here: where the version was exported (and verified) as int8, too, or where
+    int8 was asked for by name. Weights that are stored as int8 are in any case."""
+    return name == ov_session.INT8 or file.with_name(INT8_FILE).is_file()
 
 
 def choose(sessions: Mapping[Candidate, Session], softmax: bool, *, prefer: str = AUTO) -> Choice:

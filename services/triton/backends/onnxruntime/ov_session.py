@@ -3,12 +3,14 @@
 # The Python backend puts this folder on the module path; a type checker may not know it.
 # mypy: disable-error-code="import-not-found,import-untyped"
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ort_batches import Array, Arrays
 
 BF16, INT8 = "openvino-bf16", "openvino-int8"
@@ -33,14 +35,18 @@ def version() -> str:
 class OpenVinoSession:
     """A model compiled for the CPU; one request at a time, as an instance has them."""
 
-    def __init__(self, path: Path, arithmetic: str, threads: int, outputs: Sequence[str]) -> None:
-        """`arithmetic`: `BF16`, or `INT8` for a file whose weights are stored as int8. UnsuitableError if it fails."""
+    def __init__(
+        self, path: Path, arithmetic: str, threads: int, outputs: Sequence[str], *, may_quantize: bool = False
+    ) -> None:
+        """`arithmetic`: `BF16` or `INT8`. `may_quantize`: whether weights that are stored in floating point may be
+        rounded to int8 for it. UnsuitableError if the file cannot be computed in that arithmetic."""
         # Loaded where it is used: most machines of a fleet may never need it.
         core: Any = import_module("openvino").Core()
         try:
             model = core.read_model(path)
-            if arithmetic == INT8 and not _has_int8_weights(model):
-                raise UnsuitableError("its weights are not stored as int8")
+            stored = arithmetic != INT8 or _has_int8_weights(model)
+            if not stored and not (may_quantize and _quantize_weights(model)):
+                raise UnsuitableError("its weights are not int8, and the version has no int8 file")
             self._compiled = core.compile_model(model, "CPU", options(arithmetic, threads))
             self._request = self._compiled.create_infer_request()
             self._outputs = [self._compiled.output(name) for name in outputs]
@@ -71,14 +77,32 @@ def _has_int8_weights(model: Any) -> bool:
     return any(
         node.get_type_name() == "Constant"
         and node.get_element_type().get_type_name() == "i8"
-        and node.get_output_size() == 1
-        and _size(node) >= MIN_WEIGHTS
+        and math.prod(node.get_output_shape(0)) >= MIN_WEIGHTS
         for node in model.get_ordered_ops()
     )
 
 
-def _size(node: Any) -> int:
-    size = 1
-    for dimension in node.get_output_shape(0):
-        size *= int(dimension)
-    return size
+def _quantize_weights(model: Any) -> int:
+    """Weights of matrix products as int8, a scale for each output channel; how many there were. Changes `model`.
+
+    OpenVINO quantizes activations only where the weights are kept as int8: it takes both scales into the product.
+    """
+    opset = import_module("openvino.opset13")
+    found = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "MatMul" or node.input_value(1).get_node().get_type_name() != "Constant":
+            continue
+        weights = node.input_value(1).get_node().get_data()
+        if weights.ndim == 2 and weights.size >= MIN_WEIGHTS:
+            channels = 1 if node.get_attributes()["transpose_b"] else 0
+            quantized, scale = quantize(weights, axis=channels)
+            widened = opset.multiply(opset.convert(opset.constant(quantized), "f32"), opset.constant(scale))
+            node.input(1).replace_source_output(widened.output(0))
+            found += 1
+    return found
+
+
+def quantize(weights: Array, axis: int) -> tuple[Array, Array]:
+    """int8 weights, and the scale of each channel; `axis`: the one that is summed over, which the scales have not."""
+    scale = (np.maximum(np.abs(weights).max(axis=axis, keepdims=True), 1e-8) / 127).astype(np.float32)
+    return np.rint(weights / scale).astype(np.int8), scale

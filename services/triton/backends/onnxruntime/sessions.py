@@ -89,7 +89,13 @@ def fastest_on_cpu(
         if candidate.name == cpu_runtimes.ONNX_RUNTIME:
             session = open_onnx_runtime(candidate.file, config, "CPU", "0", environment)
             return OrtSession(session, first.outputs, first.options)
-        return ov_session.OpenVinoSession(candidate.file, candidate.name, threads, list(contract.outputs))
+        return ov_session.OpenVinoSession(
+            candidate.file,
+            candidate.name,
+            threads,
+            list(contract.outputs),
+            may_quantize=cpu_runtimes.may_quantize(candidate.file, name),
+        )
 
     with remembered.alone(path):
         entry = remembered.recall(path, key) or {}
