@@ -1,17 +1,16 @@
 """`python -m bench queries`: what the API asks the database, at several sizes of it. Measured by `bench.queries`.
 
-That is a program of its own (`python -m bench.queries --posts 10000,1000000 --json FILE`); here its figures become a
-part of the document. Every list of records in them is a table.
+That is a program of its own, `python -m bench.queries --posts 10000,1000000 --json FILE`; here its figures become a
+part of the document: {"sizes": {posts: {query: {"p50_ms": …, "p95_ms": …, "p99_ms": …, "n": …}}}}.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from bench.charts import Chart
+from bench.charts import Chart, Series
 from bench.options import Options
 from bench.paths import PROJECT
 from bench.report import table
@@ -19,6 +18,7 @@ from bench.servers import scratch_folder
 
 MODULE = "bench.queries"
 POSTS, QUICK_POSTS = "10000,1000000", "2000,10000"
+QUICK_REQUESTS = 20
 
 
 class NotThere(Exception):
@@ -31,30 +31,49 @@ def measure(options: Options) -> Any:
     sizes = str(options.count) if options.count else QUICK_POSTS if options.quick else POSTS
     with scratch_folder("queries") as folder:
         file = folder / "queries.json"
-        subprocess.run([sys.executable, "-m", MODULE, "--posts", sizes, "--json", str(file)], cwd=PROJECT, check=True)
+        command = [sys.executable, "-m", MODULE, "--posts", sizes, "--json", str(file)]
+        if options.quick:
+            command += ["--requests", str(QUICK_REQUESTS)]
+        subprocess.run(command, cwd=PROJECT, check=True)
         return json.loads(file.read_text())
 
 
 def tables(results: Any) -> str:
-    return "\n\n".join(_tables(results, ""))
-
-
-def _tables(value: Any, title: str) -> Iterator[str]:
-    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        columns = list(dict.fromkeys(name for row in value for name, cell in row.items() if _is_plain(cell)))
-        if columns:
-            if title:
-                yield f"{title}:"
-            yield table([c.replace("_", " ") for c in columns], [[row.get(c) for c in columns] for row in value])
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _tables(inner, str(name).replace("_", " "))
-
-
-def _is_plain(cell: Any) -> bool:
-    return cell is None or isinstance(cell, str | int | float)
+    sizes = _by_size(results)
+    fewest, most = min(sizes), max(sizes)
+    rows = [
+        [
+            name,
+            *(sizes[size][name][f"p{percent}_ms"] for size in sizes for percent in (50, 95, 99)),
+            sizes[most][name]["p95_ms"] / sizes[fewest][name]["p95_ms"],
+        ]
+        for name in sizes[fewest]
+    ]
+    columns = [f"{size:,}: p{percent}" for size in sizes for percent in (50, 95, 99)]
+    return "\n\n".join(
+        [
+            "Milliseconds by the number of stored posts, and how many times as long p95 takes with the most of them:",
+            table(["", *columns, "p95, most to fewest"], rows),
+        ]
+    )
 
 
 def charts(results: Any) -> list[Chart]:
-    del results  # its tables say it all
-    return []
+    sizes = _by_size(results)
+    return [
+        Chart(
+            name="queries",
+            title="95th percentile of a request",
+            kind="bar",
+            x_label="stored posts",
+            y_label="milliseconds",
+            series=[
+                Series(name, [f"{size:,}" for size in sizes], [sizes[size][name]["p95_ms"] for size in sizes])
+                for name in sizes[min(sizes)]
+            ],
+        )
+    ]
+
+
+def _by_size(results: Any) -> dict[int, dict[str, dict[str, float]]]:
+    return {int(size): results["sizes"][size] for size in sorted(results["sizes"], key=int)}

@@ -52,12 +52,7 @@ def tables(results: dict[str, Any]) -> str:
                 for r in results["independence"]
             ],
         ),
-        "Matrix-product peak: "
-        + ", ".join(
-            f"{flops / 1e12:.2f} T{'OP' if name == 'int8' else 'FLOP'}/s {name}"
-            for name, flops in results["peak_flops"].items()
-        )
-        + ".",
+        f"Matrix-product peak: {', '.join(_peak(name, peak) for name, peak in results['peaks'].items())}.",
     ]
     return "\n\n".join(parts)
 
@@ -97,7 +92,12 @@ def charts(results: dict[str, Any]) -> list[Chart]:
 
 
 def _limits(results: dict[str, Any]) -> list[str]:
-    return [f"limit {name}" for name in results["peak_flops"]]
+    return [f"limit {name}" for name in results["peaks"]]
+
+
+def _peak(precision: str, peak: dict[str, Any]) -> str:
+    unit = "TOP/s" if precision == "int8" else "TFLOP/s"
+    return f"{peak['flops'] / 1e12:.2f} {unit} {precision} ({peak['library']})"
 
 
 def _cell(cell: dict[str, Any]) -> str:

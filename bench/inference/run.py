@@ -19,8 +19,8 @@ def measure(options: Options) -> dict[str, Any]:
     quick = options.quick
     models = model_set(options.size or ("tiny" if quick else "full"), print)
     rounds = options.rounds or (2 if quick else 5)
-    highest = peaks()
-    found: dict[str, Any] = {"peak_flops": highest}
+    found: dict[str, Any] = {"peaks": peaks()}
+    highest = {precision: float(peak["flops"]) for precision, peak in found["peaks"].items()}
     cells, seconds = (QUICK_CELLS, 0.2) if quick else (CELLS, 0.7)
     found["shapes"] = shapes.measure(shapes.Plan(models, cells, rounds, options.seconds or seconds, highest))
     found["mix"] = mix.measure(models, posts.texts(options.posts, 200 if quick else 600), rounds=rounds)

@@ -8,7 +8,7 @@ from bench import document, report
 from bench.document import NOT_MEASURED, fill, write_document
 from bench.options import MEASUREMENTS, parse
 from bench.paths import DOCUMENT
-from bench.query_times import tables
+from bench.query_times import charts, tables
 from bench.sections import SECTIONS
 
 PARTS = "# Text\n\n<!-- bench: soak -->\n<!-- end -->\n\nbetween\n\n<!-- bench: latency -->\nold\n<!-- end -->\n"
@@ -74,15 +74,20 @@ def test_numbers_have_as_many_digits_as_mean_something(value: object, expected: 
     assert report.text(value) == expected
 
 
-def test_records_of_another_program_become_tables() -> None:
-    text = tables({"page_times": [{"query": "newest", "p50_ms": 1.5, "plan": {"deep": 1}}], "note": "x"})
-    assert text.startswith("page times:")
-    assert "p50 ms" in text
-    assert "deep" not in text
-
-
 def test_a_file_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["pipeline", "--posts", "nowhere.jsonl"])
     assert "there is no file" in capsys.readouterr().err
     assert parse(["inference", "--quick"]).quick
+
+
+def test_times_of_queries_are_set_side_by_side_by_the_number_of_posts() -> None:
+    def times(p95_ms: float) -> dict[str, float]:
+        return {"p50_ms": 1.0, "p95_ms": p95_ms, "p99_ms": 9.0, "n": 200}
+
+    results = {"sizes": {"1000000": {"newest": times(3.0)}, "10000": {"newest": times(2.0)}}}
+    header, _, row = tables(results).splitlines()[2:]
+    assert header.index("10,000: p95") < header.index("1,000,000: p95")
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["newest", "1", "2", "9", "1", "3", "9", "1.5"]
+    (chart,) = charts(results)
+    assert [(series.x, series.y) for series in chart.series] == [(["10,000", "1,000,000"], [2.0, 3.0])]
