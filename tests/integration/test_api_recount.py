@@ -208,6 +208,9 @@ async def test_pages_hold_every_post_that_passes_once_in_order(
     """Over ten partitions, with every filter, also where a request may look at few posts only."""
     monkeypatch.setattr(bounds, "EXAMINED_POSTS", examined)
     monkeypatch.setattr(bounds, "FIRST_LOOK_POSTS", 2)
+    monkeypatch.setattr(bounds, "SAMPLE_POSTS", 10)
+    for patience in ("PATIENCE_S", "COUNTING_PATIENCE_S"):
+        monkeypatch.setattr(bounds, patience, 0.0 if examined == 17 else 60.0)
     now = datetime.now(UTC)
     for filters in FILTERS:
         params: dict[str, str | int] = {name: value for name, value in filters.items() if name != "dated"}

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.rollups import read_progress
 from services.api.schemas import PostFilters
-from services.common.moments import DAY, HOUR
-from services.common.partitions import first_id_at, moment_of, start_of
+from services.common.moments import DAY, HOUR, MINUTE, floor
+from services.common.partitions import first_id_at, start_of
 
-# Ranges grow with the distance: a page is usually full after the newest day, and years behind it must not mean
-# hundreds of statements. Longer ones would take too long to plan.
-GROWTH = 4
-MAX_DAYS_IN_RANGE = 32
+# Hours, cut by the times asked for or still open, that are looked at by the minute: those that may matter first.
+MAX_HOURS_BY_MINUTE = 6
 
 _DAYS = """
     SELECT day, EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(partition || '_search') AND indisvalid)
@@ -31,11 +29,16 @@ _OF = "($3::text IS NULL OR source = $3) AND ($4::text IS NULL OR sentiment_labe
 _MATCHING_DAYS = f"""
     SELECT day, bool_and({_INSIDE}) AS inside FROM sentiment_days WHERE {_OF} GROUP BY day HAVING bool_or({_DATED})
 """
-_MATCHING_HOURS = f"""
-    SELECT DISTINCT hour FROM unnest($5::timestamptz[]) AS days (day), LATERAL (
-        SELECT hour FROM sentiment_hours
-         WHERE hour >= day AND hour < day + interval '24 hours' AND {_OF} AND {_DATED}) AS hours
+_MATCHING_PARTS = """
+    SELECT {width} AS begin, bool_and({inside}) AS inside
+      FROM unnest($5::timestamptz[]) AS wholes (whole), LATERAL (
+           SELECT * FROM sentiment_{width}s
+            WHERE {width} >= whole AND {width} < whole + $6::interval AND {of}) AS parts
+     GROUP BY {width} HAVING bool_or({dated})
 """
+_MATCHING_HOURS, _MATCHING_MINUTES = (
+    _MATCHING_PARTS.format(width=width, inside=_INSIDE, of=_OF, dated=_DATED) for width in ("hour", "minute")
+)
 _DAYS_OF_EMOTION = """
     SELECT DISTINCT day FROM emotion_days
      WHERE lower(emotion) = lower($1) AND ($2::text IS NULL OR source = $2)
@@ -62,19 +65,20 @@ class _Span:
 async def candidates(held: PoolConnectionProxy, filters: PostFilters, before_id: int | None) -> list[Range]:
     """Ranges below `before_id` that together hold every post which passes the filters, newest first.
 
-    A day without a match is left out where its roll-up is complete and knows; so is an hour, for times of writing.
+    None is longer than a day. A day without a match is left out where its roll-up is complete and knows; so are hours
+    and minutes, for times of writing.
     """
     days = await held.fetch(_DAYS)
-    if before_id is not None:
-        newest = moment_of(before_id)
-        days = [row for row in days if start_of(row["day"]) <= newest]
     spans = [_Span(start_of(row["day"]), start_of(row["day"]) + DAY, row["indexed"]) for row in days]
+    if before_id is not None:
+        spans = [span for span in spans if first_id_at(span.start) < before_id]
     if any((filters.source, filters.sentiment, filters.emotion, filters.start_date, filters.end_date)):
         spans = await _that_can_match(held, filters, spans)
-    return [
+    ranges = [
         Range(first_id_at(span.start), min(before_id or first_id_at(span.end), first_id_at(span.end)), span.indexed)
         for span in _joined(spans)
     ]
+    return [each for each in ranges if each.first < each.beyond]
 
 
 async def _that_can_match(held: PoolConnectionProxy, filters: PostFilters, spans: Sequence[_Span]) -> list[_Span]:
@@ -88,35 +92,42 @@ async def _that_can_match(held: PoolConnectionProxy, filters: PostFilters, spans
     found = [span for span in spans if span.start >= progress.days_before or span.start in matching]
     if not (filters.start_date or filters.end_date):
         return found
-    # Only a day that is cut by the times asked for has to be looked at by the hour.
-    cut = [span.start for span in found if not inside.get(span.start)]
-    hours = {row["hour"] for row in await held.fetch(_MATCHING_HOURS, *arguments, cut)}
-    return [
-        part
-        for span in found
-        for part in (_hours(span, hours, progress.hours_before) if span.start in cut else (span,))
-    ]
+    # Only what is cut by the times asked for, or is still open, has to be looked at more closely.
+    days = [span for span in found if not inside.get(span.start)]
+    rows = await held.fetch(_MATCHING_HOURS, *arguments, [span.start for span in days], DAY)
+    inside |= {row["begin"]: row["inside"] for row in rows}
+    found = _split(found, days, HOUR, {row["begin"] for row in rows}, progress.hours_before)
+    hours = [span for span in found if span.end - span.start == HOUR and not inside.get(span.start)]
+    hours = [span for span in hours if span.start <= progress.now][:MAX_HOURS_BY_MINUTE]
+    rows = await held.fetch(_MATCHING_MINUTES, *arguments, [span.start for span in hours], HOUR)
+    return _split(found, hours, MINUTE, {row["begin"] for row in rows}, floor(progress.now, MINUTE))
 
 
-def _hours(day: _Span, hours: set[datetime], complete_before: datetime) -> Iterator[_Span]:
-    for number in reversed(range(24)):
-        start = day.start + number * HOUR
-        if start >= complete_before or start in hours:
-            yield _Span(start, start + HOUR, day.indexed)
+def _split(
+    spans: Sequence[_Span], those: Sequence[_Span], width: timedelta, matching: set[datetime], complete_before: datetime
+) -> list[_Span]:
+    """`those` of the spans in their parts that match, or are not complete; the others as they are."""
+    parts = []
+    for span in spans:
+        if span not in those:
+            parts.append(span)
+            continue
+        for number in reversed(range((span.end - span.start) // width)):
+            start = span.start + number * width
+            if start in matching or start >= complete_before:
+                parts.append(_Span(start, start + width, span.indexed))
+    return parts
 
 
 def _joined(spans: Sequence[_Span]) -> Iterator[_Span]:
-    """Neighbours of a kind as one, up to 1, 4, 16, … days."""
-    limit = DAY
+    """Neighbours within one day as one."""
     pending: _Span | None = None
     for span in spans:
-        neighbours = pending and span.end == pending.start and span.indexed == pending.indexed
-        if pending and neighbours and pending.end - span.start <= limit:
+        if pending and span.end == pending.start and floor(span.start, DAY) == floor(pending.start, DAY):
             pending = _Span(span.start, pending.end, span.indexed)
             continue
         if pending:
             yield pending
-            limit = min(GROWTH * limit, MAX_DAYS_IN_RANGE * DAY)
         pending = span
     if pending:
         yield pending

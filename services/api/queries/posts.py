@@ -6,7 +6,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.connection import connection
-from services.api.queries.find import find
+from services.api.queries.find import Found, find
 from services.api.queries.rollups import cover, ever, read_progress, read_sums
 from services.api.schemas import Post, PostFilters, PostSentiment
 
@@ -49,26 +49,26 @@ async def read_posts(
     pool: asyncpg.Pool, filters: PostFilters, *, before_id: int | None, limit: int, offset: int
 ) -> Page:
     """A page, newest first. It may be short, even empty, and still have a next one: see `find`."""
+    # One more than asked for tells whether there is a next page.
+    needed = offset + limit + 1
+    # What only the posts can tell is counted along with the first page, instead of a second time.
+    counted = MAX_COUNTED + 1 if before_id is None and _is_for_posts_alone(filters) else 0
     async with connection(pool) as held:
-        # One more than asked for tells whether there is a next page.
-        found = await find(held, filters, before_id, offset + limit + 1)
+        found = await find(held, filters, before_id, needed, counted)
         ids = found.ids[offset : offset + limit]
         posts = await _load(held, ids)
-    more = len(found.ids) > offset + limit
-    next_before = ids[-1] if more else found.resume_before
-    total = None
-    if before_id is None and not more:
-        total = Total(len(found.ids), exact=found.resume_before is None)
-    return Page(posts, next_before, total)
+    more = len(found.ids) >= needed
+    is_end = not more and found.resume_before is None
+    told = before_id is None and (counted or is_end)
+    total = _total(found, max(needed, counted)) if told else None
+    return Page(posts, ids[-1] if more else found.resume_before, total)
 
 
 async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
     """Posts that match the filters: from the roll-ups where they know, else counted within bounds."""
     async with connection(pool) as held:
-        if filters.search or filters.start_date or filters.end_date:
-            found = await find(held, filters, None, MAX_COUNTED + 1)
-            exact = found.resume_before is None and len(found.ids) <= MAX_COUNTED
-            return Total(min(len(found.ids), MAX_COUNTED), exact)
+        if _is_for_posts_alone(filters):
+            return _total(await find(held, filters, None, 0, MAX_COUNTED + 1), MAX_COUNTED + 1)
         progress = await read_progress(held)
         rows = await read_sums(
             held,
@@ -79,6 +79,15 @@ async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
             emotion=filters.emotion,
         )
     return Total(rows[0]["posts"] or 0, exact=True)
+
+
+def _is_for_posts_alone(filters: PostFilters) -> bool:
+    """Whether no roll-up knows how many posts pass the filters."""
+    return bool(filters.search or filters.start_date or filters.end_date)
+
+
+def _total(found: Found, looked_for: int) -> Total:
+    return Total(min(len(found.ids), looked_for - 1), found.resume_before is None and len(found.ids) < looked_for)
 
 
 async def _load(held: PoolConnectionProxy, ids: list[int]) -> list[Post]:

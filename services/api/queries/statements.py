@@ -27,7 +27,7 @@ class Statement:
 
     @property
     def is_exact(self) -> bool:
-        """Whether what the indexes give is no more than a few rows that do not match."""
+        """Whether an index gives few rows but those that match."""
         return self.by_words or not self.checked
 
     def bind(self, argument: object) -> str:
@@ -37,18 +37,23 @@ class Statement:
     def in_range(self, key: str) -> str:
         return f"{key} >= $1 AND {key} < $2"
 
-    def has(self, table: str, key: str, conditions: list[str]) -> str:
+    def has(self, table: str, key: str, own_key: str, conditions: list[str]) -> str:
         """A condition on the row of another table. Not EXISTS: that may be answered by reading the whole table."""
-        where = " AND ".join([f"{key} = {self.key}", self.in_range(key), *conditions])
+        where = " AND ".join([f"{key} = {own_key}", self.in_range(key), *conditions])
         return f"coalesce((SELECT true FROM {table} WHERE {where} LIMIT 1), false)"
 
     def all_match(self) -> str:
         """The ids of the last argument's number of posts, as an array."""
-        conditions = " AND ".join([*self.found_by, *self.checked])
+        order = f"ORDER BY id DESC LIMIT ${len(self.arguments) + 1}"
+        found = f"SELECT {self.key} AS id FROM {self.table} WHERE {' AND '.join(self.found_by)}"
+        if not self.by_words:
+            return f"SELECT coalesce(array_agg(id), '{{}}') FROM ({found} {order}) AS found"
+        # Apart, so that the planner does not see the limit: it guesses how many posts have a word, mostly wrongly, and
+        # would go through all of them in the hope of an early end.
         return f"""
-            SELECT coalesce(array_agg(id ORDER BY id DESC), '{{}}') FROM (
-                SELECT {self.key} AS id FROM {self.table} WHERE {conditions}
-                 ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS found"""
+            WITH found AS MATERIALIZED ({found})
+            SELECT coalesce(array_agg(id), '{{}}')
+              FROM (SELECT id FROM found WHERE {" AND ".join(self.checked) or "true"} {order}) AS matching"""
 
     def some_match(self) -> str:
         """Looks at the last argument's number of posts: ids of those that match, the last one of all, their number."""
@@ -60,15 +65,21 @@ class Statement:
                      ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS looked_at"""
 
 
-def statement_for(filters: PostFilters, span: Range) -> Statement:
-    """Words first: few posts have them. Then emotions, of which there are more than sources.
+def statement_for(filters: PostFilters, span: Range, *, by_words: bool) -> Statement:
+    """By words where they are few; otherwise emotions come first, of which there are more than sources.
 
     Sentiments are so few that an index would not pay for its keep.
     """
-    by_words = bool(filters.search and span.indexed and trigrams_can_find(filters.search))
-    return (
-        _of_analyses(filters, span) if _about_analyses(filters) and not by_words else _of_posts(filters, span, by_words)
-    )
+    if _about_analyses(filters) and not by_words:
+        return _of_analyses(filters, span)
+    return _of_posts(filters, span, by_words)
+
+
+def frequency_of_words(filters: PostFilters, span: Range) -> Statement:
+    """The newest posts, each asked for the words alone."""
+    made = Statement("social_media_posts AS p", "p.id", span)
+    made.checked.append(_on_words(filters, made))
+    return made
 
 
 def trigrams_can_find(search: str) -> bool:
@@ -95,11 +106,12 @@ def _of_posts(filters: PostFilters, span: Range, by_words: bool) -> Statement:
     made = Statement("social_media_posts AS p", "p.id", span, by_words)
     if filters.source:
         made.found_by.append(f"p.source = {made.bind(filters.source)}")
-    made.checked += _on_post(filters, made)
+    (made.found_by if by_words else made.checked).extend(_on_post(filters, made))
     if _about_analyses(filters):
-        made.checked.append(
-            made.has("sentiment_analysis a", "a.post_row_id", ["a.is_current", *_on_both(filters, made)])
-        )
+        conditions = ["a.is_current"]
+        conditions += [_on_emotion(filters.emotion, made)] if filters.emotion else []
+        conditions += [_on_sentiment(filters.sentiment, made)] if filters.sentiment else []
+        made.checked.append(made.has("sentiment_analysis a", "a.post_row_id", "found.id", conditions))
     return made
 
 
@@ -114,13 +126,8 @@ def _of_analyses(filters: PostFilters, span: Range) -> Statement:
     if filters.source:
         post.append(f"p.source = {made.bind(filters.source)}")
     if post:
-        made.checked.append(made.has("social_media_posts p", "p.id", post))
+        made.checked.append(made.has("social_media_posts p", "p.id", "a.post_row_id", post))
     return made
-
-
-def _on_both(filters: PostFilters, made: Statement) -> list[str]:
-    emotion = [_on_emotion(filters.emotion, made)] if filters.emotion else []
-    return [*emotion, *([_on_sentiment(filters.sentiment, made)] if filters.sentiment else [])]
 
 
 def _on_emotion(emotion: str, made: Statement) -> str:
@@ -131,10 +138,14 @@ def _on_sentiment(sentiment: str, made: Statement) -> str:
     return f"a.sentiment_label = {made.bind(sentiment)}"
 
 
+def _on_words(filters: PostFilters, made: Statement) -> str:
+    return f"p.content ILIKE {made.bind(contains_pattern(filters.search or ''))}"
+
+
 def _on_post(filters: PostFilters, made: Statement) -> list[str]:
     conditions = []
     if filters.search:
-        conditions.append(f"p.content ILIKE {made.bind(contains_pattern(filters.search))}")
+        conditions.append(_on_words(filters, made))
     if filters.start_date:
         conditions.append(f"p.created_at >= {made.bind(filters.start_date)}")
     if filters.end_date:
