@@ -41,6 +41,19 @@ def _p99_at_half(results: Any) -> float:
     return 1_000 * max(float(load["latency_s"]["p99"]) for load in results["loads"] if load["share"] == 0.5)
 
 
+def _slowest_p95_ms(results: Any) -> float:
+    """Of all queries, with the most posts."""
+    sizes = results["sizes"]
+    return max(float(query["p95_ms"]) for query in sizes[max(sizes, key=int)].values())
+
+
+def _worst_growth(results: Any) -> float:
+    """Of all queries: p95 with the most posts to that with the fewest."""
+    sizes = results["sizes"]
+    fewest, most = sizes[min(sizes, key=int)], sizes[max(sizes, key=int)]
+    return max(float(most[name]["p95_ms"]) / float(fewest[name]["p95_ms"]) for name in fewest)
+
+
 def _growth_percent(name: str, results: Any) -> float:
     return 100 * float(results["growth"][name]["growth"])
 
@@ -84,6 +97,8 @@ GOALS = (
         unit=" posts/s",
     ),
     Goal("latency", "p99 from XADD to the frame at half of the load", 150.0, _p99_at_half, at_most=True, unit=" ms"),
+    Goal("queries", "slowest p95 of a query, with the most posts", 50.0, _slowest_p95_ms, at_most=True, unit=" ms"),
+    Goal("queries", "p95 with the most posts to p95 with the fewest, worst query", 2.0, _worst_growth, at_most=True),
     *(
         Goal(
             "soak",

@@ -23,6 +23,7 @@ from bench.usage import cpu_of, growth
 
 LOADS = (0.2, 0.5, 0.8)
 STAGES = "undertone_worker_stage_seconds"
+TOKENIZATION = "undertone_tokenization_seconds"
 TEXTS = 5_000
 CAPACITY_SECONDS = 8.0
 # What is not on the page so long after the last post was lost on the way.
@@ -80,7 +81,7 @@ async def _open_loop(undertone: Undertone, rate: float, seconds: float, seed: in
     arrivals: dict[str, float] = undertone.browser.ask(do="arrivals")["arrivals"]
     sent: dict[str, float] = answer["sent"]
     latencies = [arrivals[post] - at for post, at in sent.items() if post in arrivals]
-    stages = prometheus.stage_means(worker, undertone.worker_metrics(), STAGES)
+    stages = stages_between(worker, undertone.worker_metrics())
     return {
         "rate": rate,
         "posts": len(sent),
@@ -91,9 +92,23 @@ async def _open_loop(undertone: Undertone, rate: float, seconds: float, seed: in
         "curve_s": {str(percent): percentile(latencies, percent) for percent in CURVE},
         "schedule_late_s": quantiles(answer["late_s"]),
         "stages": stages,
-        "shares": shares(statistics.fmean(latencies), {name: stage["mean_s"] for name, stage in stages.items()}),
+        "shares": shares(statistics.fmean(latencies), stages),
         "cpu_share": growth(cpu, cpu_of(undertone.pids()), per=seconds),
     }
+
+
+def stages_between(before: prometheus.Samples, after: prometheus.Samples) -> dict[str, float]:
+    """Mean seconds of each of the worker's stages; analysis as its two parts, tokenization and inference."""
+    means = {name: stage["mean_s"] for name, stage in prometheus.stage_means(before, after, STAGES).items()}
+    sums, counts = (
+        prometheus.total(after, f"{TOKENIZATION}_{kind}") - prometheus.total(before, f"{TOKENIZATION}_{kind}")
+        for kind in ("sum", "count")
+    )
+    tokenize = sums / counts if counts else 0.0
+    split: dict[str, float] = {}
+    for name, mean in means.items():
+        split |= {"tokenize": tokenize, "infer": max(0.0, mean - tokenize)} if name == "analyse" else {name: mean}
+    return split
 
 
 def shares(mean_s: float, stages: dict[str, float]) -> dict[str, float]:

@@ -52,7 +52,8 @@ class Classifier:
         """The texts' tokens by each tokenizer, computed once where models share one."""
         each = dict.fromkeys(tokenizers)
         loop = asyncio.get_running_loop()
-        encoded = await asyncio.gather(*(loop.run_in_executor(self._threads, t.encode, list(texts)) for t in each))
+        with metrics.TOKENIZATION_SECONDS.time():
+            encoded = await asyncio.gather(*(loop.run_in_executor(self._threads, t.encode, list(texts)) for t in each))
         return dict(zip(each, encoded, strict=True))
 
     async def ask(self, loaded: Loaded, tokens: Tokens, score: Score) -> Answer:

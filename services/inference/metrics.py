@@ -10,6 +10,11 @@ INFERENCE_SECONDS = Histogram(
     ["model", "version"],
     buckets=_SECONDS,
 )
+TOKENIZATION_SECONDS = Histogram(
+    "undertone_tokenization_seconds",
+    "Duration of the tokenization of the texts of one call, by all tokenizers that it needs",
+    buckets=(0.0005, 0.001, *_SECONDS),
+)
 # Of the batches that both answered: what follows compares like with like.
 CANARY_BATCHES = Counter(
     "undertone_canary_batches_total",

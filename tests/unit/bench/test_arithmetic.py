@@ -8,9 +8,10 @@ import pytest
 
 from bench.arrivals import poisson_times
 from bench.flops import flops_per_row, flops_per_token, layer_weights, limit_rows_per_s
-from bench.latency import REST, shares
+from bench.latency import REST, STAGES, TOKENIZATION, shares, stages_between
 from bench.models import RECIPES
 from bench.posts import WORDS, draw_words, texts
+from bench.prometheus import Samples
 from bench.rounds import interleave, percentile, quantiles, ratio, summary
 from bench.soak import flatness
 
@@ -100,6 +101,20 @@ def test_the_distribution_of_words_is_followed_from_end_to_end() -> None:
 def test_what_the_stages_leave_of_the_mean_is_not_the_workers() -> None:
     assert shares(0.010, {"analyse": 0.004, "store": 0.001}) == pytest.approx({"analyse": 0.4, "store": 0.1, REST: 0.5})
     assert shares(0.010, {"analyse": 0.02})[REST] == 0.0
+
+
+def test_analysis_is_shown_as_tokenization_and_the_rest_of_it() -> None:
+    def samples(analyse: tuple[float, int], tokenize: tuple[float, int], store: tuple[float, int]) -> Samples:
+        found: Samples = {}
+        for stage, (seconds, count) in (("analyse", analyse), ("store", store)):
+            found[f"{STAGES}_sum", (("stage", stage),)] = seconds
+            found[f"{STAGES}_count", (("stage", stage),)] = count
+        found[f"{TOKENIZATION}_sum", ()], found[f"{TOKENIZATION}_count", ()] = tokenize
+        return found
+
+    before = samples((1.0, 10), (0.1, 10), (0.5, 10))
+    after = samples((3.0, 20), (0.6, 20), (1.5, 20))
+    assert stages_between(before, after) == pytest.approx({"tokenize": 0.05, "infer": 0.15, "store": 0.1})
 
 
 def test_growth_counts_from_the_end_of_the_warm_up() -> None:

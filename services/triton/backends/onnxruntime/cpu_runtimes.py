@@ -36,7 +36,7 @@ MAX_DEPENDENCE = 1e-3
 # From those of the configured file in ONNX Runtime, for made-up texts: what is further off is broken, not rounded.
 MAX_DIFFERENCE = 0.1
 # A runtime that is faster by less than this is not worth another arithmetic than the file's own.
-MIN_GAIN = 1.05
+MIN_GAIN = 1.02
 
 
 class Session(Protocol):
