@@ -1,0 +1,139 @@
+"""What single parts of the path cost in CPU time, each alone in this process: `python -m bench.parts [--posts FILE]`.
+
+Where a profile of the worker points, this tells how much there is to gain.
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hiredis
+from redis._parsers.encoders import Encoder
+from redis._parsers.resp2 import _AsyncRESP2Parser
+
+from bench import posts
+from bench.paths import STARTER_MODELS
+from bench.report import table
+from export.spec import BUCKETS, lengths_on_cpu
+from services.api.frames import new_post
+from services.common.messages import (
+    AnalysedPost,
+    Analysis,
+    Post,
+    ResultsMessage,
+    decode_post,
+    encode_message,
+    encode_post,
+)
+from services.inference.batching import plan_batches
+from services.inference.tokenizer import PostTokenizer
+
+BATCH = 256
+ROUNDS = 7
+ANALYSIS = Analysis(
+    model_name="sentiment",
+    model_version=1,
+    sentiment_label="positive",
+    confidence=0.9,
+    emotion_model_name="emotion",
+    emotion_model_version=1,
+    emotion="joy",
+    emotion_confidence=0.8,
+)
+
+
+def cpu_us(action: Callable[[], object]) -> float:
+    """Least CPU microseconds a post of several rounds, all threads of this process together."""
+    action()
+    rounds = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        action()
+        rounds.append((time.process_time() - began) / BATCH * 1e6)
+    return min(rounds)
+
+
+def reply_of(batch: Sequence[Post]) -> bytes:
+    """What Redis answers to XREADGROUP."""
+
+    def bulk(value: bytes) -> bytes:
+        return b"$%d\r\n%s\r\n" % (len(value), value)
+
+    def entry(number: int, post: Post) -> bytes:
+        fields = [part for name, value in encode_post(post).items() for part in (name.encode(), value.encode())]
+        return b"*2\r\n" + bulk(b"1700000000000-%d" % number) + b"*%d\r\n" % len(fields) + b"".join(map(bulk, fields))
+
+    entries = b"".join(entry(number, post) for number, post in enumerate(batch))
+    return b"*1\r\n*2\r\n" + bulk(b"stream") + b"*%d\r\n" % len(batch) + entries
+
+
+def by_hiredis(reply: bytes) -> Any:
+    reader = hiredis.Reader()
+    reader.feed(reply)
+    return reader.gets()
+
+
+def by_python(reply: bytes) -> Any:
+    """With the Redis client's own parser, which it takes where hiredis is not installed."""
+
+    async def parse() -> Any:
+        stream = asyncio.StreamReader(limit=2**26)
+        stream.feed_data(reply)
+        parser = _AsyncRESP2Parser(2**16)
+        parser._stream, parser._connected = stream, True  # type: ignore[assignment]
+        parser.encoder = Encoder("utf-8", "strict", False)
+        return await parser.read_response()
+
+    return asyncio.run(parse())
+
+
+def parts(texts: Sequence[str]) -> str:
+    now = datetime.now(UTC)
+    batch = [
+        Post(post_id=f"bench-{i}", source="bench", content=text, author="ada", created_at=now)
+        for i, text in enumerate(texts[:BATCH])
+    ]
+    entries = [{name.encode(): value.encode() for name, value in encode_post(post).items()} for post in batch]
+    analysed = tuple(AnalysedPost(post=post, analysis=ANALYSIS, analysed_at=now) for post in batch)
+    tokenizer = PostTokenizer((STARTER_MODELS / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512)
+    contents = [post.content for post in batch]
+    reply = reply_of(batch)
+    actions: dict[str, Callable[[], object]] = {
+        "Redis' answer, by hiredis": lambda: by_hiredis(reply),
+        "Redis' answer, by the client's own parser": lambda: by_python(reply),
+        "entry to post": lambda: [decode_post(entry) for entry in entries],
+        "tokenization": lambda: tokenizer.encode(contents),
+        "message to the channel": lambda: encode_message(ResultsMessage(posts=analysed)),
+        "WebSocket frame": lambda: [new_post(post) for post in analysed],
+    }
+    return table(["part", "CPU us a post"], [[name, cpu_us(action)] for name, action in actions.items()])
+
+
+def padding(texts: Sequence[str]) -> str:
+    """Tokens that are computed for a post, and requests a batch of the worker, by the lengths that clients pad to."""
+    tokenizer = PostTokenizer((STARTER_MODELS / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512)
+    counts = [len(tokens) for tokens in tokenizer.encode(list(texts))]
+    rows: list[list[object]] = [["none: the posts' own tokens", sum(counts) / len(counts), None]]
+    for name, lengths in (("powers of two", BUCKETS), ("on a CPU", lengths_on_cpu(BUCKETS))):
+        padded = requests = 0
+        for start in range(0, len(counts), BATCH):
+            batches = plan_batches(counts[start : start + BATCH], lengths, max_rows=64, max_tokens=8_192)
+            padded += sum(len(batch.rows) * batch.length for batch in batches)
+            requests += len(batches)
+        rows.append([name, padded / len(counts), requests / (len(counts) / BATCH)])
+    return table(["lengths", "tokens a post", "requests a batch"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.parts", description="CPU time of single parts of the path.")
+    parser.add_argument("--posts", type=Path, metavar="FILE", help="posts as JSON lines, plain or .gz; else generated")
+    texts = posts.texts(parser.parse_args().posts, 5_120)
+    print(f"{parts(texts)}\n\n{padding(texts)}")
+
+
+if __name__ == "__main__":
+    main()
