@@ -84,8 +84,8 @@ def by_python(reply: bytes) -> Any:
         stream = asyncio.StreamReader(limit=2**26)
         stream.feed_data(reply)
         parser = _AsyncRESP2Parser(2**16)
-        parser._stream, parser._connected = stream, True  # type: ignore[assignment]
-        parser.encoder = Encoder("utf-8", "strict", False)
+        parser._stream, parser._connected = stream, True
+        parser.encoder = Encoder("utf-8", "strict", False)  # type: ignore[no-untyped-call]
         return await parser.read_response()
 
     return asyncio.run(parse())
