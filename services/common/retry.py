@@ -32,6 +32,9 @@ async def until_done(what: str, action: Callable[[], Awaitable[object]], stoppin
     stop = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({retrying, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if retrying.cancelled():
+            # Nobody but us may cancel it. As a cancellation this would end the caller without a word.
+            raise RuntimeError(f"{what}: its task was cancelled from within")
         if retrying.done():
             return retrying.result()
         return False

@@ -79,10 +79,16 @@ class Classifier:
 
 
 async def together(*coroutines: Coroutine[Any, Any, T]) -> list[T]:
-    """Their results. The first failure cancels the rest, instead of leaving work that nobody waits for."""
+    """Their results. The first failure cancels the rest, instead of leaving work that nobody waits for.
+
+    Not a TaskGroup: when a task of it fails, older Pythons (3.11 among them) leave the waiting task marked as
+    cancelled, and who repeats the call afterwards takes that for an order to stop (services/common/cancellation.py).
+    """
+    tasks = [asyncio.create_task(each) for each in coroutines]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in coroutines]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

@@ -64,3 +64,11 @@ async def test_a_cancellation_that_the_action_swallows_still_ends_the_wait() -> 
     await entered.wait()
     stopping.set()
     assert await asyncio.wait_for(waiting, 5) is False
+
+
+async def test_an_action_that_cancels_itself_is_an_error_and_no_silent_end() -> None:
+    async def action() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="cancelled from within"):
+        await retry.until_done("test", action, asyncio.Event())
