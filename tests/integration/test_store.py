@@ -142,6 +142,15 @@ async def test_batches_that_overlap_stored_at_once_are_counted_once(
     await assert_rollups_are_a_recount(database)
 
 
+async def test_batch_after_batch_is_added_to_the_minutes(database: asyncpg.Connection, database_url: str) -> None:
+    """By one connection, so that every batch meets the rows of the one before it; half of each batch is old."""
+    posts = make_posts(220)
+    async with open_pool(database_url, max_size=1) as one:
+        for start in range(0, 200, 20):
+            assert len(await store(one, varied(posts[start : start + 40], seed=start), NOW)) == (20 if start else 40)
+            await assert_rollups_are_a_recount(database)
+
+
 async def test_ids_tell_when_and_in_which_order_posts_came(pool: asyncpg.Pool) -> None:
     posts = make_posts(300)
     for start in range(0, 300, 50):

@@ -6,8 +6,8 @@ from services.common.logging import get_logger
 
 log = get_logger(__name__)
 
-# Indexing a post of 100 characters as it comes costs 35 to 50 µs of CPU, three times as much as storing it; for many
-# together it is 23 µs. At this rate it is 2 % of a core. A busier day is searched without an index, and gets it later.
+# Indexing a post of 100 characters as it comes costs 75 µs of CPU, five times as much as storing it; for many together
+# it is 23 µs. At this rate it is 4 % of a core. A busier day is searched without an index, and gets it later.
 BUSY_POSTS_PER_S = 500.0
 # Entries wait in a list that every search reads: one megabyte is read in a millisecond.
 PENDING_LIST_KB = 1_024
