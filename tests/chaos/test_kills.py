@@ -56,7 +56,9 @@ async def test_every_process_may_be_killed_and_no_post_is_lost_or_doubled(tmp_pa
         (row,) = await running.query(
             "SELECT count(*) AS posts, count(DISTINCT post_id) AS distinct_posts,"
             " (SELECT count(*) FROM sentiment_analysis) AS analyses,"
-            " (SELECT count(DISTINCT post_id) FROM sentiment_analysis) AS analysed FROM social_media_posts"
+            " (SELECT count(DISTINCT post_id) FROM sentiment_analysis) AS analysed,"
+            " (SELECT sum(posts)::bigint FROM sentiment_minutes) AS counted,"
+            " (SELECT sum(posts)::bigint FROM emotion_minutes) AS counted_with_emotions FROM social_media_posts"
         )
         assert set(row.values()) == {POSTS}
         stored = {row["post_id"]: row["content"] for row in await running.query("SELECT * FROM social_media_posts")}

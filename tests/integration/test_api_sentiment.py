@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.api.schemas import Aggregate
 from tests.integration.test_api_server import Api
 from tests.rows import insert
 
@@ -41,6 +42,7 @@ async def test_buckets_follow_ingestion_and_empty_ones_are_zeros(api: Api, datab
         "/api/sentiment/aggregate", start_date="2026-01-01T10:20:00", end_date="2026-01-01T14:00:00", period="hour"
     )
     assert (answer["start_date"], answer["end_date"]) == ("2026-01-01T10:00:00Z", "2026-01-01T14:00:00Z")
+    assert Aggregate.model_validate(answer, extra="forbid").model_dump(mode="json") == answer
     first, second, third, fourth = answer["data"]
     assert first == {
         "timestamp": "2026-01-01T10:00:00Z",

@@ -156,6 +156,16 @@ async def test_an_index_that_was_left_half_made_is_made_again(database: asyncpg.
     assert await database.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name)
 
 
+async def test_without_the_extension_words_are_not_indexed_and_the_log_says_what_to_do(
+    database: asyncpg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    role = await database.fetchval("SELECT 'limited_' || current_database()")
+    await database.execute(f"CREATE ROLE {role}; SET ROLE {role}")
+    assert not await index_words(database)
+    assert "CREATE EXTENSION pg_trgm" in capsys.readouterr().out
+    await database.execute(f"RESET ROLE; DROP ROLE {role}")
+
+
 async def test_one_process_leads(database_url: str) -> None:
     async with leading(database_url, 1) as first, leading(database_url, 1) as second, leading(database_url, 2) as third:
         assert first is not None

@@ -107,19 +107,20 @@ class _Search:
         return ranges[days:]
 
     async def _look_at_posts(self, ranges: Sequence[Range]) -> Sequence[Range]:
-        newest, *older = ranges
+        span, days = _together(ranges, self._days)
         posts = min(self._look, self._posts_left)
-        statement = statement_for(self._filters, newest, by_words=False)
+        statement = statement_for(self._filters, span, by_words=False)
         row = await self._held.fetchrow(statement.some_match(), *statement.arguments, posts)
         assert row is not None  # an aggregate without GROUP BY is always one row
         self.ids += row["ids"]
         self._posts_left -= row["examined"]
         if row["examined"] < posts:
             self._look = FIRST_LOOK_POSTS
-            return older
+            self._days = min(GROWTH * self._days, MAX_DAYS_AT_ONCE)
+            return ranges[days:]
         missing_per_match = (self.wanted - len(self.ids)) / (len(row["ids"]) + 1)
         self._look = max(FIRST_LOOK_POSTS, int(LOOK_MARGIN * posts * missing_per_match))
-        return [Range(newest.first, row["last"], newest.indexed), *older]
+        return [Range(span.first, row["last"], span.indexed), *ranges[days:]]
 
     async def _is_for_index_of_words(self, span: Range) -> bool:
         if not (self._filters.search and span.indexed and trigrams_can_find(self._filters.search)):

@@ -4,11 +4,12 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from services.api.queries.connection import connection
 from services.api.queries.rollups import cover, read_progress, read_sums, since
-from services.api.schemas import Bucket, Counts, Percentages
-from services.common.moments import EPOCH, MINUTE, floor
+from services.api.schemas import Counts, Percentages
+from services.common.moments import MINUTE, floor
 
 TOP_EMOTIONS = 10
 
@@ -20,17 +21,22 @@ _BUCKET_SUMS = (
     "sum(posts)::bigint AS total",
     "sum(confidence_sum) AS confidence_sum",
 )
-EMPTY = Bucket(
-    timestamp=EPOCH,
-    positive_count=0,
-    negative_count=0,
-    neutral_count=0,
-    total_count=0,
-    positive_percentage=0,
-    negative_percentage=0,
-    neutral_percentage=0,
-    average_confidence=0,
-)
+
+
+class BucketRow(msgspec.Struct, frozen=True, gc=False):
+    """A `schemas.Bucket`, but cheap: of thousands of models at once the garbage collector would make a pause."""
+
+    timestamp: datetime
+    positive_count: int = 0
+    negative_count: int = 0
+    neutral_count: int = 0
+    total_count: int = 0
+    positive_percentage: float = 0.0
+    negative_percentage: float = 0.0
+    neutral_percentage: float = 0.0
+    average_confidence: float = 0.0
+
+
 # Who asks until now means everything: an end within this of the database's clock cuts no minute.
 NOW_TOLERANCE = timedelta(seconds=1)
 
@@ -42,7 +48,7 @@ def percentage(part: int, whole: int) -> float:
 
 async def read_buckets(
     pool: asyncpg.Pool, start: datetime, end: datetime, width: timedelta, source: str | None
-) -> list[Bucket]:
+) -> list[BucketRow]:
     """Every bucket from `start` (where one begins) to before `end`, those without posts as zeros."""
     async with connection(pool) as held:
         progress = await read_progress(held)
@@ -61,20 +67,20 @@ async def read_buckets(
     return [_bucket(moment, by_bucket.get(moment)) for moment in (start + i * width for i in range(count))]
 
 
-def _bucket(timestamp: datetime, row: asyncpg.Record | None) -> Bucket:
+def _bucket(timestamp: datetime, row: asyncpg.Record | None) -> BucketRow:
     if row is None:
-        return EMPTY.model_copy(update={"timestamp": timestamp})
-    positive, negative, neutral, total = row["positive"], row["negative"], row["neutral"], row["total"]
-    return Bucket(
-        timestamp=timestamp,
-        positive_count=positive,
-        negative_count=negative,
-        neutral_count=neutral,
-        total_count=total,
-        positive_percentage=percentage(positive, total),
-        negative_percentage=percentage(negative, total),
-        neutral_percentage=percentage(neutral, total),
-        average_confidence=round(row["confidence_sum"] / total, 4),
+        return BucketRow(timestamp)
+    _, positive, negative, neutral, total, confidence_sum = row
+    return BucketRow(
+        timestamp,
+        positive,
+        negative,
+        neutral,
+        total,
+        percentage(positive, total),
+        percentage(negative, total),
+        percentage(neutral, total),
+        round(confidence_sum / total, 4),
     )
 
 

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import Moment, Source, StateDep
 from services.api.queries.sentiment import read_buckets, read_distribution
-from services.api.schemas import Aggregate, Distribution, ErrorBody, Period, Summary
+from services.api.schemas import Aggregate, Distribution, ErrorBody, Period
 from services.api.time_range import time_range
 
 router = APIRouter(tags=["sentiment"], responses={422: {"model": ErrorBody}, 503: {"model": ErrorBody}})
@@ -31,20 +32,20 @@ async def get_aggregate(
     """Posts are counted when they were ingested, not when they were written: charts follow arrival."""
     span = time_range(period, start_date, end_date, datetime.now(UTC))
     buckets = await read_buckets(state.pool, span.start, span.end, span.width, source or None)
-    aggregate = Aggregate(
-        period=period,
-        start_date=span.start,
-        end_date=span.end,
-        data=buckets,
-        summary=Summary(
-            total_posts=sum(bucket.total_count for bucket in buckets),
-            positive_total=sum(bucket.positive_count for bucket in buckets),
-            negative_total=sum(bucket.negative_count for bucket in buckets),
-            neutral_total=sum(bucket.neutral_count for bucket in buckets),
-        ),
-    )
-    # Two thousand buckets are half a megabyte: written by the library that checked them, not by a second one.
-    return Response(aggregate.model_dump_json(), media_type="application/json")
+    aggregate = {
+        "period": period,
+        "start_date": span.start,
+        "end_date": span.end,
+        "data": buckets,
+        "summary": {
+            "total_posts": sum(bucket.total_count for bucket in buckets),
+            "positive_total": sum(bucket.positive_count for bucket in buckets),
+            "negative_total": sum(bucket.negative_count for bucket in buckets),
+            "neutral_total": sum(bucket.neutral_count for bucket in buckets),
+        },
+    }
+    # An `Aggregate`: a test holds the two together. Two thousand buckets are half a megabyte.
+    return Response(msgspec.json.encode(aggregate), media_type="application/json")
 
 
 @router.get("/api/sentiment/distribution", operation_id="getSentimentDistribution", summary="Sentiment in sum")
