@@ -30,13 +30,12 @@ def runtime_in_service(config: ModelConfig, repository: Path, threads: int, choi
     parameters = {key: value.string_value for key, value in config.parameters.items()}
     file = repository / config.name / parameters["version"] / (config.default_model_filename or "model.onnx")
     noted = _choice(choices, file.parent, threads)
-    name, settings = "onnxruntime", {}
+    name = "onnxruntime"
     if noted:
-        name, file, settings = noted["runtime"].split()[0], Path(noted["file"]), noted["settings"]
+        name, file = noted["runtime"].split()[0], Path(noted["file"])
     if name.startswith("openvino-"):
         precision = name.removeprefix("openvino-")
-        order: dict[str, Any] = {"runtime": "openvino", "precision": precision, "graph": str(file)}
-        order |= {"settings": settings, "threads": threads}
+        order = {"runtime": "openvino", "precision": precision, "graph": str(file), "backend": name, "threads": threads}
         return InService(f"OpenVINO {precision}, {file.name}", precision, TRITON_PYTHON, order)
     precision = {"model.onnx": "fp32", "model.int8.onnx": "int8"}.get(file.name, parameters.get("precision", "fp32"))
     # Not "dynamic int8": the file is run as it is.

@@ -42,10 +42,9 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
 
 def _products(precision: str, shape: Shape, threads: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "torch", _torch(precision, shape)
-    if precision in ("fp32", "bf16"):
-        yield "OpenVINO", _openvino(precision, shape, threads)
-    if precision == "fp32":
-        yield "ONNX Runtime", _onnxruntime(shape, threads)
+    yield "OpenVINO", _openvino(precision, shape, threads)
+    if precision in ("fp32", "int8"):
+        yield "ONNX Runtime", _onnxruntime(precision, shape, threads)
 
 
 def _torch(precision: str, shape: Shape) -> Callable[[], object]:
@@ -64,10 +63,15 @@ def _torch(precision: str, shape: Shape) -> Callable[[], object]:
 def _openvino(precision: str, shape: Shape, threads: int) -> Callable[[], object]:
     rows, inner, columns = shape
     x = opset13.parameter([rows, inner], np.float32)
-    weights = opset13.constant(_random(inner, columns))
+    weights: Any = opset13.constant(_random(inner, columns))
+    if precision == "int8":
+        # With its scale beside it, a product is one of integers, and the left side is quantized on the way.
+        stored = opset13.convert(opset13.constant(_bytes(inner, columns, np.int8)), "f32")
+        weights = opset13.multiply(stored, opset13.constant(np.full((1, columns), 0.01, np.float32)))
     model = openvino.Model([opset13.matmul(x, weights, False, False)], [x])
     settings = {
-        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16", "int8": "f32"}[precision],
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128 if precision == "int8" else 0,
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
     }
@@ -77,21 +81,28 @@ def _openvino(precision: str, shape: Shape, threads: int) -> Callable[[], object
     return infer
 
 
-def _onnxruntime(shape: Shape, threads: int) -> Callable[[], object]:
+def _onnxruntime(precision: str, shape: Shape, threads: int) -> Callable[[], object]:
     rows, inner, columns = shape
+    whole = precision == "int8"
+    left = _bytes(rows, inner, np.uint8) if whole else _random(rows, inner)
+    right = _bytes(inner, columns, np.int8) if whole else _random(inner, columns)
+    kinds = (TensorProto.UINT8, TensorProto.INT32) if whole else (TensorProto.FLOAT, TensorProto.FLOAT)
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        [helper.make_node("MatMulInteger" if whole else "MatMul", ["x", "w"], ["y"])],
         "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, inner])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, columns])],
-        [numpy_helper.from_array(_random(inner, columns), "w")],
+        [helper.make_tensor_value_info("x", kinds[0], [rows, inner])],
+        [helper.make_tensor_value_info("y", kinds[1], [rows, columns])],
+        [numpy_helper.from_array(right, "w")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    feeds = {"x": _random(rows, inner)}
-    return lambda: session.run(["y"], feeds)
+    return lambda: session.run(["y"], {"x": left})
+
+
+def _bytes(rows: int, columns: int, kind: Any) -> Any:
+    return np.random.default_rng(rows + columns).integers(0, 127, (rows, columns)).astype(kind)
 
 
 def _random(rows: int, columns: int) -> Any:

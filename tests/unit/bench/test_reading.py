@@ -120,7 +120,7 @@ def test_the_runtime_in_service_is_the_one_that_the_backend_noted_for_these_thre
     choices.write_text(json.dumps({str(number): entry for number, entry in enumerate(entries)}))
     served = runtime_in_service(config, tmp_path, 2, choices)
     assert (served.precision, served.order["runtime"]) == ("bf16", "openvino")
-    assert served.order["settings"] == {"X": "openvino-bf16"}
+    assert served.order["backend"] == "openvino-bf16"
     assert served.order["graph"] == str(file)
     assert runtime_in_service(config, tmp_path / "another", 2, choices).order["runtime"] == "onnxruntime"
 
