@@ -77,7 +77,7 @@ def charts(results: dict[str, Any]) -> list[Chart]:
             x_label="",
             y_label="milliseconds",
             series=[
-                Series(name, [TITLES[size] for size in results], [value or 0.0 for value in values])
+                Series(name, [TITLES[size] for size in results if size != "full"], [value or 0.0 for value in values])
                 for name, *values in _rows({s: f for s, f in results.items() if s != "full"}, "cpu_ms_per_post")
             ],
         ),
