@@ -6,8 +6,9 @@ from services.common.logging import get_logger
 
 log = get_logger(__name__)
 
-# Indexing a post of 100 characters as it comes costs 75 µs of CPU, five times as much as storing it; for many together
-# it is 23 µs. At this rate it is 4 % of a core. A busier day is searched without an index, and gets it later.
+# Indexing a post of 100 characters as it comes costs 75 to 97 µs of CPU, several times as much as storing it; for many
+# together it is 23 µs. At this rate it is up to 5 % of a core. A busier day is searched without an index, and gets it
+# later.
 BUSY_POSTS_PER_S = 500.0
 # Entries wait in a list that every search reads: one megabyte is read in a millisecond.
 PENDING_LIST_KB = 1_024
