@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     model_repository: Path = Field(Path("model_repository"), description="the folder that Triton serves (tokenizers)")
     sentiment_model: str = Field("sentiment", description="Triton's name of the sentiment model")
     emotion_triton_model: str = Field("emotion", description="Triton's name of the emotion model")
-    cpu_runtime: Literal["auto", "onnxruntime", "openvino-bf16", "openvino-int8"] = Field(
+    cpu_runtime: CpuRuntime = Field(
         "auto", description="what computes on the CPU in `make run`'s Triton; auto: the fastest found on this machine"
     )
     huggingface_model: str = Field(

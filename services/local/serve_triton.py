@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import UndertoneError
-from services.common.settings import Settings
 from services.local.child import Child
 from services.local.runner import StartFailed
 from services.local.single_run import SingleRun
@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--cpu-runtime",
-        choices=get_args(Settings.model_fields["cpu_runtime"].annotation),
+        choices=get_args(CpuRuntime),
         default="onnxruntime",
         help="what computes on the CPU; auto: the fastest found on this machine; default: %(default)s",
     )
