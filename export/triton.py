@@ -16,6 +16,8 @@ ASK_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 1_800.0
 # A server under load answers late: its queue may be full for a while.
 ANSWER_TIMEOUT_S = 60.0
+# What gRPC says where the connection cannot be made or breaks; a server may say the same.
+_UNCLEAR = ("StatusCode.UNAVAILABLE", "StatusCode.UNKNOWN")
 _BUSY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.RESOURCE_EXHAUSTED")
 
 
@@ -81,6 +83,20 @@ class Triton:
                     raise
                 time.sleep(0.1)
 
+    def _away(self, error: InferenceServerException) -> bool:
+        """Whether the call failed because there is no server, and not because of what the server said.
+
+        A server that dies while it is asked ends the call in many ways, some of them with no status of their own
+        ("Stream removed"), and Triton itself says UNAVAILABLE of a model. So it is asked whether it is there.
+        """
+        if error.status() not in _UNCLEAR:
+            return False
+        try:
+            self._client.is_server_live(client_timeout=ASK_TIMEOUT_S)
+        except InferenceServerException as probe:
+            return probe.status() in _UNCLEAR
+        return False
+
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
         try:
@@ -90,7 +106,7 @@ class Triton:
             if "explicit model load / unload is not allowed" in message:
                 advice = "start it with --model-control-mode=explicit, or switch with --offline and restart it"
                 raise ExportError(f"Triton at {self.url} does not let models be switched: {advice}") from error
-            if error.status() == "StatusCode.UNAVAILABLE" and "failed to connect" in message:
+            if self._away(error):
                 raise ExportError(
                     f"Triton at {self.url} is not reachable: start it, name it with --triton HOST:PORT, or switch with "
                     "--offline for its next start"

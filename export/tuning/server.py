@@ -78,7 +78,7 @@ class TrialTriton(Triton):
             if "explicit model load / unload is not allowed" in message:
                 advice = "start it with --model-control-mode=explicit"
                 raise ExportError(f"Triton at {self.url} does not let models be loaded: {advice}") from error
-            if error.status() == "StatusCode.UNAVAILABLE" and "failed to connect" in message:
+            if self._away(error):
                 raise ExportError(
                     f"Triton at {self.url} is not reachable: start it, or name it with --triton HOST:PORT"
                 ) from error
