@@ -33,6 +33,8 @@ from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
 
 BATCH = 256
+# What arrives while a batch is analysed, at a moderate load.
+FEW = 10
 ROUNDS = 7
 ANALYSIS = Analysis(
     model_name="sentiment",
@@ -114,18 +116,19 @@ def parts(texts: Sequence[str]) -> str:
 
 
 def padding(texts: Sequence[str]) -> str:
-    """Tokens that are computed for a post, and requests a batch of the worker, by the lengths that clients pad to."""
+    """Tokens that are computed for a post, and requests a batch, by the lengths that clients pad to."""
     tokenizer = PostTokenizer((STARTER_MODELS / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512)
     counts = [len(tokens) for tokens in tokenizer.encode(list(texts))]
-    rows: list[list[object]] = [["none: the posts' own tokens", sum(counts) / len(counts), None]]
+    rows: list[list[object]] = [["none: the posts' own tokens", None, sum(counts) / len(counts), None]]
     for name, lengths in (("powers of two", BUCKETS), ("on a CPU", lengths_on_cpu(BUCKETS))):
-        padded = requests = 0
-        for start in range(0, len(counts), BATCH):
-            batches = plan_batches(counts[start : start + BATCH], lengths, max_rows=64, max_tokens=8_192)
-            padded += sum(len(batch.rows) * batch.length for batch in batches)
-            requests += len(batches)
-        rows.append([name, padded / len(counts), requests / (len(counts) / BATCH)])
-    return table(["lengths", "tokens a post", "requests a batch"], rows)
+        for size in (FEW, BATCH):
+            batches = [
+                plan_batches(counts[start : start + size], lengths, max_rows=64, max_tokens=8_192)
+                for start in range(0, len(counts), size)
+            ]
+            padded = sum(len(request.rows) * request.length for batch in batches for request in batch)
+            rows.append([name, size, padded / len(counts), sum(map(len, batches)) / len(batches)])
+    return table(["lengths", "posts a batch", "tokens a post", "requests a batch"], rows)
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
-from export.evidence.encoding import TokenIds, bucket_of, pad_right, plan_batches
+from export.evidence.encoding import TokenIds, bucket_of
+from services.inference.batching import Batch, pad_right, plan_batches
 
 MAX_ROWS = 32
 MAX_TOKENS = 4_096
@@ -34,9 +35,7 @@ class Direct:
 
     def padded(self, rows: Sequence[TokenIds], length: int) -> NDArray[np.float32]:
         """Logits `[rows, labels]` of one batch, padded to `length` tokens."""
-        ids, mask = pad_right(rows, length)
-        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
-        return np.asarray(logits, dtype=np.float32)
+        return self._run(rows, Batch(tuple(range(len(rows))), length))
 
     def alone(self, rows: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Logits `[rows, labels]`, each row in a batch of its own."""
@@ -45,7 +44,12 @@ class Direct:
     def batched(self, rows: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Logits `[rows, labels]`, in batches of similar lengths."""
         answers: dict[int, NDArray[np.float32]] = {}
-        for batch in plan_batches(rows, self._lengths, max_rows=MAX_ROWS, max_tokens=MAX_TOKENS):
-            logits = self.padded([rows[row] for row in batch.rows], batch.length)
-            answers.update(zip(batch.rows, logits, strict=True))
+        counts = [len(row) for row in rows]
+        for batch in plan_batches(counts, self._lengths, max_rows=MAX_ROWS, max_tokens=MAX_TOKENS):
+            answers.update(zip(batch.rows, self._run(rows, batch), strict=True))
         return np.stack([answers[row] for row in range(len(rows))])
+
+    def _run(self, rows: Sequence[TokenIds], batch: Batch) -> NDArray[np.float32]:
+        ids, mask = pad_right(rows, batch)
+        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(logits, dtype=np.float32)

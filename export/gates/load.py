@@ -9,7 +9,7 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
 from export.cores import physical_cores
-from export.evidence.encoding import TokenIds, pad_right
+from export.evidence.encoding import TokenIds
 from export.evidence.machine import has_gpu
 from export.evidence.private_triton import environment_folder, place, private_triton
 from export.evidence.scores import Logits
@@ -18,6 +18,7 @@ from export.gates.findings import Finding, find, gate
 from export.report import Gate
 from export.spec import FILES, ModelSpec, Precision, Target
 from export.triton_config import Serving, render, spec_of
+from services.inference.batching import Batch, pad_right
 
 NAME = "load"
 # Of the largest logit, or of 1 where that is less. On the CPU it is the same library and the same batch, only the order
@@ -108,7 +109,8 @@ def _label(client: InferenceServerClient, spec: ModelSpec, batches: Mapping[int,
 def inputs(rows: Sequence[TokenIds], length: int) -> list[InferInput]:
     """A request of these rows, padded."""
     tensors = []
-    for name, array in zip(("input_ids", "attention_mask"), pad_right(rows, length), strict=True):
+    arrays = pad_right(rows, Batch(tuple(range(len(rows))), length))
+    for name, array in zip(("input_ids", "attention_mask"), arrays, strict=True):
         tensors.append(InferInput(name, array.shape, "INT64"))
         tensors[-1].set_data_from_numpy(array)
     return tensors

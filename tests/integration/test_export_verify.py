@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 from tritonclient.grpc import InferenceServerClient
@@ -19,7 +18,6 @@ from export.report import Gate
 from export.spec import Precision
 from export.verify import VerifyOptions, verify_against
 from export.version_folder import LABELS, TOKENIZER
-from services.inference import batching
 from services.inference.tokenizer import PostTokenizer
 from tests.integration.triton_models import model
 from tests.integration.triton_server import environment
@@ -43,18 +41,11 @@ def the_only_model(gate: Gate) -> str:
     return str(gate.figures["precisions"]["fp32"]["summary"])
 
 
-def test_texts_are_encoded_and_batched_as_by_the_services(tmp_path: Path) -> None:
+def test_texts_are_encoded_as_by_the_services(tmp_path: Path) -> None:
     folder = make_version(tmp_path)
     texts = many(read_posts(), 300)
     services = PostTokenizer((folder / TOKENIZER).read_bytes(), LENGTHS[-1])
-    rows = encoding.Encoder(folder / TOKENIZER, LENGTHS[-1]).encode(texts)
-    assert rows == services.encode(texts)
-    ours = encoding.plan_batches(rows, LENGTHS, max_rows=16, max_tokens=512)
-    theirs = batching.plan_batches(list(map(len, rows)), LENGTHS, max_rows=16, max_tokens=512)
-    assert [(batch.rows, batch.length) for batch in ours] == [(batch.rows, batch.length) for batch in theirs]
-    for one, other in zip(ours, theirs, strict=True):
-        padded = encoding.pad_right([rows[row] for row in one.rows], one.length)
-        assert all(map(np.array_equal, padded, batching.pad_right(rows, other)))
+    assert encoding.Encoder(folder / TOKENIZER, LENGTHS[-1]).encode(texts) == services.encode(texts)
 
 
 def test_a_good_version_passes_every_gate(tmp_path: Path) -> None:

@@ -33,9 +33,10 @@ def model(graph: onnx.GraphProto, *, opset: int = 21, ir_version: int = 10) -> b
 
 
 def classifier(labels: int = 3, width: int = 8, batch: str | int = "batch", products: int = 0) -> onnx.GraphProto:
-    """input_ids, attention_mask INT64 [batch, length] -> logits FP32 [batch, labels], the mean embedding projected.
+    """input_ids, attention_mask INT64 [batch, length] -> logits FP32 [batch, labels].
 
-    An id outside the vocabulary fails the run. Each of the `products` is one of 1024 x 1024 matrices, only to be slow.
+    The mean embedding of the row's tokens, projected: padding changes nothing. An id outside the vocabulary fails the
+    run. Each of the `products` is one of 1024 x 1024 matrices, only to be slow.
     """
     random = np.random.default_rng(1)
     weights = {
@@ -50,7 +51,9 @@ def classifier(labels: int = 3, width: int = 8, batch: str | int = "batch", prod
         helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["mask", "last"], ["column"]),
         helper.make_node("Mul", ["embedded", "column"], ["masked"]),
-        helper.make_node("ReduceMean", ["masked", "axis"], ["pooled"], keepdims=0),
+        helper.make_node("ReduceSum", ["masked", "axis"], ["sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["mask", "axis"], ["tokens"], keepdims=1),
+        helper.make_node("Div", ["sum", "tokens"], ["pooled"]),
         helper.make_node("MatMul", ["pooled", "projection"], ["quick"]),
         # Zero, but only at run time: what does not depend on the input would be computed when the model loads.
         helper.make_node("ReduceMin", ["mask"], ["lowest"], keepdims=0),
