@@ -3,7 +3,8 @@ read and tokenized, and the one before is stored.
 
 Every stage has a limit, so memory stays flat however fast posts arrive: the reader waits while a batch lies ready that
 nobody has taken up, analysis waits while as many batches as are in flight wait to be stored. Batches follow the load:
-one post alone leaves at once; what arrives while every analysis is busy leaves together.
+one post alone leaves at once; what arrives while another batch is analysed leaves together, when that is done or as
+soon as it is worth a batch of its own.
 """
 
 import asyncio
@@ -23,6 +24,10 @@ T = TypeVar("T")
 
 # Batches that are stored in one transaction when several wait for it: at most so many posts, or one batch.
 STORED_AT_ONCE = 1_024
+# So many posts are worth a batch of their own beside one that is being analysed. Fewer would only wait for the models,
+# too, and cost more there than in one larger batch afterwards: a request costs as much as a post, the first batch's
+# neighbours are not theirs, and each statement and acknowledgement has its price (docs/performance.md).
+ALONGSIDE_POSTS = 64
 
 
 class Conveyor:
@@ -35,6 +40,7 @@ class Conveyor:
         self._batch_posts = batch_posts
         self._in_flight = in_flight
         self._arrived: deque[Entry] = deque()
+        self._analysing = 0
         self._changed = asyncio.Condition()
         self._read_to_the_end = False
         # Its limit makes analysis wait for the database, and so the reader, too.
@@ -69,18 +75,29 @@ class Conveyor:
             self._read_to_the_end = True
             self._changed.notify_all()
 
+    def _may_begin(self) -> bool:
+        enough = 1 if self._analysing == 0 else min(ALONGSIDE_POSTS, self._batch_posts)
+        return len(self._arrived) >= enough or self._read_to_the_end
+
     async def _take(self) -> list[Entry]:
-        """The next batch: what has arrived, as soon as something has; empty at the end."""
+        """The next batch, as soon as it may begin: what has arrived; empty at the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._arrived or self._read_to_the_end)
+            await self._changed.wait_for(self._may_begin)
             batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch_posts))]
+            self._analysing += 1
             self._changed.notify_all()
         return batch
+
+    async def _analysed_or_left(self) -> None:
+        async with self._changed:
+            self._analysing -= 1
+            self._changed.notify_all()
 
     async def _analyse(self, gave_up: asyncio.Event) -> None:
         while entries := await self._take():
             metrics.STAGE_SECONDS.labels("wait").observe(max(0.0, time.time() - entries[0].added_at))
             batch = await _result("analyse", partial(self._pipeline.analyse, entries), gave_up)
+            await self._analysed_or_left()
             if batch is None:
                 self.abandoned += len(entries)
             else:

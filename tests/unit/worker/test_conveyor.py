@@ -9,7 +9,7 @@ import pytest
 
 from services.common.errors import ConfigurationError, Transient
 from services.worker.consumer import Consumer, Entry
-from services.worker.conveyor import STORED_AT_ONCE, Conveyor
+from services.worker.conveyor import ALONGSIDE_POSTS, STORED_AT_ONCE, Conveyor
 from services.worker.pipeline import Batch, Pipeline, Stored
 from tests.waiting import eventually
 
@@ -134,6 +134,24 @@ async def test_a_post_alone_leaves_at_once_and_what_arrives_meanwhile_leaves_tog
     await until(lambda: steps.analysing == [1, 7], "together")
     await running.stop()
     assert [each.stream_id for each in steps.acknowledged] == [f"{number + 1}-0" for number in range(8)]
+
+
+async def test_a_few_posts_wait_for_the_batch_before_them_and_many_do_not() -> None:
+    stream, steps = Stream(), Steps()
+    steps.gates["analyse"].clear()
+    running = Running(stream, steps, batch_posts=256)
+    stream.waiting = [entry(0)]
+    await until(lambda: steps.analysing == [1], "alone")
+    stream.waiting = [entry(number) for number in range(1, ALONGSIDE_POSTS)]
+    await until(partial(read_in_full, stream), "read")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert steps.analysing == [1]
+    stream.waiting = [entry(ALONGSIDE_POSTS)]
+    await until(lambda: steps.analysing == [1, ALONGSIDE_POSTS], "beside the first")
+    steps.gates["analyse"].set()
+    await running.stop()
+    assert len(steps.acknowledged) == 1 + ALONGSIDE_POSTS
 
 
 async def test_no_batch_is_larger_than_allowed() -> None:
