@@ -31,6 +31,7 @@ from services.common.messages import (
 )
 from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
+from services.triton.backends.onnxruntime.length_groups import groups
 
 BATCH = 256
 # What arrives while a batch is analysed, at a moderate load.
@@ -116,19 +117,32 @@ def parts(texts: Sequence[str]) -> str:
 
 
 def padding(texts: Sequence[str]) -> str:
-    """Tokens that are computed for a post, and requests a batch, by the lengths that clients pad to."""
+    """Tokens that are computed for a post, and runs of the model a batch, by who pads to which lengths."""
     tokenizer = PostTokenizer((STARTER_MODELS / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512)
     counts = [len(tokens) for tokens in tokenizer.encode(list(texts))]
     rows: list[list[object]] = [["none: the posts' own tokens", None, sum(counts) / len(counts), None]]
-    for name, lengths in (("powers of two", BUCKETS), ("on a CPU", lengths_on_cpu(BUCKETS))):
-        for size in (FEW, BATCH):
-            batches = [
-                plan_batches(counts[start : start + size], lengths, max_rows=64, max_tokens=8_192)
-                for start in range(0, len(counts), size)
-            ]
-            padded = sum(len(request.rows) * request.length for batch in batches for request in batch)
-            rows.append([name, size, padded / len(counts), sum(map(len, batches)) / len(batches)])
-    return table(["lengths", "posts a batch", "tokens a post", "requests a batch"], rows)
+    for size in (FEW, BATCH):
+        batches = [sorted(counts[start : start + size]) for start in range(0, len(counts), size)]
+        for name, cut in (("powers of two", _by_clients), ("on a CPU", _by_the_backend)):
+            runs = [run for batch in batches for run in cut(batch)]
+            padded = sum(posts * length for posts, length in runs)
+            rows.append([name, size, padded / len(counts), len(runs) / len(batches)])
+    return table(["lengths", "posts a batch", "tokens a post", "runs a batch"], rows)
+
+
+def _by_clients(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Rows and length of each run: every request is one."""
+    batches = plan_batches(counts, BUCKETS, max_rows=64, max_tokens=8_192)
+    return [(len(batch.rows), batch.length) for batch in batches]
+
+
+def _by_the_backend(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Rows and length of each run: every request is cut into some."""
+    return [
+        (end - start, length)
+        for request in plan_batches(counts, BUCKETS, max_rows=64, max_tokens=8_192, mixed=True)
+        for start, end, length in groups([counts[row] for row in request.rows], lengths_on_cpu(BUCKETS))
+    ]
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def lengths_up_to(max_tokens: int) -> tuple[int, ...]:
 
 
 def lengths_on_cpu(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """What clients pad to where a CPU computes: steps of 4 up to 64 tokens, above of an eighth at most.
+    """What the server pads rows to where a CPU computes: steps of 4 up to 64 tokens, above of an eighth at most.
 
     A processor is as fast on a few rows as on many, so there little is gained by equal shapes and much by less padding:
     real posts (22 tokens in the mean) are padded to 24 on average instead of 32.

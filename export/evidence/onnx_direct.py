@@ -37,9 +37,9 @@ class Direct:
         """Logits `[rows, labels]` of one batch, padded to `length` tokens."""
         return self._run(rows, Batch(tuple(range(len(rows))), length))
 
-    def alone(self, rows: Sequence[TokenIds]) -> NDArray[np.float32]:
-        """Logits `[rows, labels]`, each row in a batch of its own."""
-        return np.concatenate([self.padded([row], bucket_of(len(row), self._lengths)) for row in rows])
+    def alone(self, rows: Sequence[TokenIds], lengths: Sequence[int] = ()) -> NDArray[np.float32]:
+        """Logits `[rows, labels]`, each row in a batch of its own; `lengths`: other ones to pad to."""
+        return np.concatenate([self.padded([row], bucket_of(len(row), lengths or self._lengths)) for row in rows])
 
     def batched(self, rows: Sequence[TokenIds]) -> NDArray[np.float32]:
         """Logits `[rows, labels]`, in batches of similar lengths."""

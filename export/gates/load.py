@@ -16,7 +16,7 @@ from export.evidence.scores import Logits
 from export.gates.candidate import Candidate
 from export.gates.findings import Finding, find, gate
 from export.report import Gate
-from export.spec import FILES, ModelSpec, Precision, Target
+from export.spec import FILES, ModelSpec, Precision, Target, lengths_on_cpu
 from export.triton_config import Serving, render, spec_of
 from services.inference.batching import Batch, pad_right
 
@@ -54,7 +54,12 @@ def _check(
     candidate: Candidate, precision: Precision, target: Target, batches: Mapping[int, Sequence[TokenIds]]
 ) -> Finding:
     direct = candidate.open(precision)
-    expected = {length: direct.padded(rows, length) for length, rows in batches.items()}
+    # On a CPU the server takes off the padding and pads each text by itself.
+    lengths = lengths_on_cpu(candidate.spec.lengths) if target == "cpu" else ()
+    expected = {
+        length: direct.alone(rows, lengths) if lengths else direct.padded(rows, length)
+        for length, rows in batches.items()
+    }
     # Alone in its repository, under a name of its own, with this file as the only one that it could choose.
     spec = replace(candidate.spec, name=f"{candidate.spec.name}_{target}_{precision}", precisions=(precision,))
     cores = physical_cores()

@@ -61,7 +61,11 @@ class Classifier:
         model, rows = loaded.model, tokens[loaded.tokenizer]
         began = time.perf_counter()
         batches = plan_batches(
-            [len(t) for t in rows], model.lengths, max_rows=model.max_rows, max_tokens=self._max_tokens
+            [len(t) for t in rows],
+            model.lengths,
+            max_rows=model.max_rows,
+            max_tokens=self._max_tokens,
+            mixed=model.mixed_lengths,
         )
         logits = np.empty((len(rows), len(model.labels)), np.float32)
 

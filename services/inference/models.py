@@ -16,6 +16,9 @@ Activation = Literal["softmax", "sigmoid"]
 class Model:
     """One version of a classifier: `lengths` are the sequence lengths it is warmed up for, in tokens, ascending.
 
+    `mixed_lengths`: the server computes each row of a request without the padding at its end, so that short and long
+    texts may share one.
+
     `name` is Triton's. A canary is served beside the model `canary_of` and answers `canary_share` per cent of the
     batches; both are empty for a model in service.
     """
@@ -28,6 +31,7 @@ class Model:
     activation: Activation
     max_tokens: int
     lengths: tuple[int, ...]
+    mixed_lengths: bool
     max_rows: int
     tokenizer_file: Path
     tokenizer_sha256: str
@@ -51,9 +55,7 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
         version = int(parameters["version"])
         labels = tuple(parameters["labels"].split(","))
         activation = parameters["activation"]
-        # On a CPU, clients pad in finer steps than those that the version was verified at.
-        padded = parameters.get("padded_lengths") or parameters["sequence_lengths"]
-        lengths = tuple(sorted(int(length) for length in padded.split(",")))
+        lengths = tuple(sorted(int(length) for length in parameters["sequence_lengths"].split(",")))
         max_tokens = int(parameters["max_tokens"])
         source = parameters["source"]
         revision = parameters["revision"]
@@ -88,6 +90,8 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
         activation="softmax" if activation == "softmax" else "sigmoid",
         max_tokens=max_tokens,
         lengths=lengths,
+        # What the server pads rows to by itself; their number and steps are its own affair.
+        mixed_lengths="padded_lengths" in parameters,
         max_rows=max(1, config.max_batch_size),
         tokenizer_file=repository / name / str(version) / "tokenizer.json",
         tokenizer_sha256=sha256,

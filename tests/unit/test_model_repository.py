@@ -47,7 +47,7 @@ def lengths(config: ModelConfig) -> list[int]:
 
 
 def padded_lengths(config: ModelConfig) -> list[int]:
-    """What clients pad to: on a CPU in finer steps."""
+    """What is computed: on a CPU, where the server pads, in finer steps than clients pad to."""
     told = values(config).get("padded_lengths")
     return [int(length) for length in told.split(",")] if told else lengths(config)
 

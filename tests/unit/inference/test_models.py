@@ -26,8 +26,10 @@ def test_the_parameters_are_read(repository: Path) -> None:
     assert (model.role, model.canary_of, model.canary_share) == ("sentiment", "", 0)
 
 
-def test_clients_pad_to_the_lengths_of_the_machine_where_it_has_its_own(repository: Path) -> None:
-    assert parse_model(config(padded_lengths="8,32,16"), repository).lengths == (8, 16, 32)
+def test_texts_of_all_lengths_share_a_request_where_the_server_pads_them(repository: Path) -> None:
+    assert not parse_model(config(), repository).mixed_lengths
+    model = parse_model(config(padded_lengths="8,16,24,32"), repository)
+    assert (model.mixed_lengths, model.lengths) == (True, (16, 32))
 
 
 def test_the_tokenizer_is_that_of_the_version(repository: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import cpu_runtimes
+import mixed_lengths
 import ort_batches
 import ort_contract
 import ort_file
@@ -52,6 +53,8 @@ class TritonPythonModel:
             )
         else:
             self._session = sessions.on_gpu(path, session, config, self._contract, device)
+        mixed = kind == "CPU" and cpu_runtimes.is_classifier(config)
+        self._lengths = mixed_lengths.lengths_of(config) if mixed else ()
         advice = ort_options.tuned_elsewhere(config, os.environ)
         # Once for all instances.
         if advice and args["model_instance_name"].endswith("_0"):
@@ -69,10 +72,15 @@ class TritonPythonModel:
                 decoded[index] = self._decode(request)
             except ort_batches.InputError as error:
                 responses[index] = _failed(str(error), pb_utils.TritonError.INVALID_ARG)
-        outcomes = ort_batches.run_all(list(decoded.values()), self._contract, self._session.run)
+        outcomes = self._run_all(list(decoded.values()))
         for index, outcome in zip(decoded, outcomes, strict=True):
             responses[index] = _answer(requests[index], outcome)
         return responses
+
+    def _run_all(self, requests: Sequence[ort_batches.Arrays]) -> list[ort_batches.Outcome]:
+        if self._lengths and requests:
+            return mixed_lengths.run_all(requests, self._lengths, self._session.run)
+        return ort_batches.run_all(requests, self._contract, self._session.run)
 
     def _decode(self, request: Any) -> ort_batches.Arrays:
         tensors = self._contract.inputs

@@ -1,0 +1,83 @@
+"""Requests with short and long texts together: each text is computed with as little padding as pays.
+
+On a CPU a padded token costs as much as any other, and what is padding is known here, from the mask. So clients that
+read the configuration's parameter `padded_lengths` send texts of all lengths in one request, and it is cut here: sorted
+by length, padded to a few lengths, so many texts a run that padding and runs cost least together.
+"""
+
+# The Python backend puts this folder on the module path; a type checker may not know it.
+# mypy: disable-error-code="import-not-found,import-untyped"
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from length_groups import groups
+from ort_batches import Array, Arrays, Outcome
+
+IDS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
+PARAMETER = "padded_lengths"
+
+
+class Row(NamedTuple):
+    """One text: its request, its place there, and its length in tokens."""
+
+    request: int
+    place: int
+    tokens: int
+
+
+def lengths_of(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """What texts are padded to, ascending; empty where the configuration leaves that to the clients."""
+    text = config.get("parameters", {}).get(PARAMETER, {}).get("string_value", "")
+    return tuple(sorted(int(length) for length in text.split(","))) if text else ()
+
+
+def run_all(
+    requests: Sequence[Arrays], lengths: Sequence[int], run: Callable[[Arrays], Sequence[Array]]
+) -> list[Outcome]:
+    """For every request of ids and mask, both `[rows, length]`, its logits `[rows, labels]`, or what ended it."""
+    try:
+        return _run(requests, lengths, run)
+    except Exception as error:
+        # ONNX Runtime's errors share no base class; whatever it was, it is the answer to the request that caused it.
+        if len(requests) == 1:
+            return [error]
+    # One request's values (an id outside the vocabulary) fail the whole run: alone, only that one fails.
+    return [outcome for request in requests for outcome in run_all([request], lengths, run)]
+
+
+def _run(requests: Sequence[Arrays], lengths: Sequence[int], run: Callable[[Arrays], Sequence[Array]]) -> list[Outcome]:
+    rows = sorted(
+        (
+            Row(number, place, int(tokens))
+            for number, arrays in enumerate(requests)
+            for place, tokens in enumerate(token_counts(arrays[MASK]))
+        ),
+        key=lambda row: row.tokens,
+    )
+    # What is longer than all of them is computed as it came.
+    beyond = sorted({row.tokens for row in rows if row.tokens > lengths[-1]})
+    answers: list[list[Any]] = [[None] * len(arrays[MASK]) for arrays in requests]
+    for start, end, length in groups([row.tokens for row in rows], [*lengths, *beyond]):
+        together = rows[start:end]
+        logits = run({name: _gathered(requests, together, name, length) for name in (IDS, MASK)})[0]
+        for row, answer in zip(together, logits, strict=True):
+            answers[row.request][row.place] = answer
+    return [{LOGITS: np.stack(each)} for each in answers]
+
+
+def token_counts(mask: Array) -> Array:
+    """`[rows]`: each row's length without the padding at its end. A row of nothing but padding keeps its length."""
+    length = mask.shape[1]
+    used = mask != 0
+    counts: Array = np.where(used.any(axis=1), length - np.argmax(used[:, ::-1], axis=1), length)
+    return counts
+
+
+def _gathered(requests: Sequence[Arrays], rows: Sequence[Row], name: str, length: int) -> Array:
+    """One input of these rows, `[rows, length]`, padded with zeros."""
+    gathered = np.zeros((len(rows), length), requests[rows[0].request][name].dtype)
+    for index, row in enumerate(rows):
+        gathered[index, : row.tokens] = requests[row.request][name][row.place, : row.tokens]
+    return gathered

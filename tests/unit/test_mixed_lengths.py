@@ -1,0 +1,141 @@
+"""The backend computes texts of all lengths in as few runs, with as little padding, as costs least together, and gives
+every request its own rows back."""
+
+# The backend's folder is on the module path only while these tests run.
+# mypy: disable-error-code="import-not-found"
+
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.triton.backends.onnxruntime.length_groups import BLOCK_TOKENS, RUN_TOKENS, groups
+
+BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
+LENGTHS = tuple(range(8, 68, 4))
+UNLUCKY = 13
+
+
+@pytest.fixture(scope="module", autouse=True)
+def module_path() -> Any:
+    """As Triton's stub does it: the backend's folder is on the module path."""
+    sys.path.append(str(BACKEND))
+    yield
+    sys.path.remove(str(BACKEND))
+
+
+class Summing:
+    """A model: two logits a row, its tokens' sum and their number. It notes its shapes and fails on UNLUCKY."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, feeds: Any) -> Sequence[Any]:
+        ids, mask = feeds["input_ids"], feeds["attention_mask"]
+        self.shapes.append(ids.shape)
+        if (ids == UNLUCKY).any():
+            raise RuntimeError("unlucky")
+        return [np.stack([(ids * mask).sum(axis=1), mask.sum(axis=1)], axis=1).astype(np.float32)]
+
+
+def request(counts: Sequence[int], length: int, first_id: int = 100) -> dict[str, Any]:
+    """Rows of so many tokens, padded to `length`, ids counted from `first_id` on."""
+    mask = (np.arange(length) < np.array(counts)[:, None]).astype(np.int64)
+    ids = np.arange(first_id, first_id + mask.size).reshape(mask.shape) * mask
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def fitting(count: int) -> int:
+    return next(length for length in LENGTHS if length >= count)
+
+
+def cost(runs: Iterable[Sequence[int]]) -> int:
+    """Padded tokens and runs, in tokens, of runs of ascending token counts."""
+    return sum(len(run) * fitting(run[-1]) + RUN_TOKENS for run in runs)
+
+
+def may_share(run: Sequence[int]) -> bool:
+    return len({fitting(count) // BLOCK_TOKENS for count in run}) == 1
+
+
+@given(st.lists(st.integers(1, 64), min_size=1, max_size=9).map(sorted))
+def test_no_other_way_to_cut_a_few_texts_costs_less(counts: list[int]) -> None:
+    every_way = (
+        [counts[start:end] for start, end in pairwise([0, *cuts, len(counts)])]
+        for number in range(len(counts))
+        for cuts in combinations(range(1, len(counts)), number)
+    )
+    found = [counts[start:end] for start, end, _ in groups(counts, LENGTHS)]
+    assert cost(found) == min(cost(way) for way in every_way if all(map(may_share, way)))
+
+
+@given(st.lists(st.integers(1, 64), max_size=300).map(sorted))
+def test_no_text_is_padded_beyond_the_block_that_it_is_padded_to_alone(counts: list[int]) -> None:
+    found = list(groups(counts, LENGTHS))
+    assert [(start, end) for start, end, _ in found] == list(pairwise([0, *(end for _, end, _ in found)]))
+    assert (found[-1][1] if found else 0) == len(counts)
+    for start, end, length in found:
+        assert all(
+            count <= length and fitting(count) // BLOCK_TOKENS == length // BLOCK_TOKENS for count in counts[start:end]
+        )
+
+
+def test_every_request_gets_its_own_rows_back() -> None:
+    from mixed_lengths import run_all
+
+    model = Summing()
+    requests = [request([30, 5, 17], 32), request([16], 64, 900), request([63, 20], 64, 1_700)]
+    outcomes = run_all(requests, LENGTHS, model)
+    for asked, outcome in zip(requests, outcomes, strict=True):
+        np.testing.assert_array_equal(outcome["logits"], Summing()(asked)[0])
+    assert len(model.shapes) < sum(len(asked["input_ids"]) for asked in requests)
+    assert sum(rows * length for rows, length in model.shapes) < 32 * 3 + 64 * 3
+
+
+def test_only_the_request_with_a_bad_value_fails() -> None:
+    from mixed_lengths import run_all
+
+    bad = request([20], 32)
+    bad["input_ids"][0, 3] = UNLUCKY
+    requests = [request([18, 19], 32), bad, request([17], 32, 500)]
+    first, failed, last = run_all(requests, LENGTHS, Summing())
+    assert str(failed) == "unlucky"
+    for asked, outcome in ((requests[0], first), (requests[2], last)):
+        np.testing.assert_array_equal(outcome["logits"], Summing()(asked)[0])
+
+
+def test_a_row_without_a_token_keeps_its_length_as_a_warm_up_wants_it() -> None:
+    from mixed_lengths import run_all
+
+    model = Summing()
+    empty = {name: np.zeros((2, 32), np.int64) for name in ("input_ids", "attention_mask")}
+    (outcome,) = run_all([empty], LENGTHS, model)
+    assert model.shapes == [(2, 32)]
+    assert outcome["logits"].shape == (2, 2)
+
+
+def test_a_text_beyond_all_lengths_is_computed_as_it_came() -> None:
+    from mixed_lengths import run_all
+
+    model = Summing()
+    run_all([request([70, 3], 80)], LENGTHS, model)
+    assert sorted(model.shapes) == [(1, 8), (1, 70)]
+
+
+def test_padding_inside_a_text_is_not_cut_off() -> None:
+    from mixed_lengths import token_counts
+
+    assert token_counts(np.array([[1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]])).tolist() == [3, 4, 4]
+
+
+def test_lengths_are_those_of_the_configuration() -> None:
+    from mixed_lengths import lengths_of
+
+    assert lengths_of({"parameters": {"padded_lengths": {"string_value": "16,8"}}}) == (8, 16)
+    assert lengths_of({"parameters": {}}) == ()
