@@ -3,8 +3,8 @@ read and tokenized, and the one before is stored.
 
 Every stage has a limit, so memory stays flat however fast posts arrive: the reader waits while a batch lies ready that
 nobody has taken up, analysis waits while as many batches as are in flight wait to be stored. Batches follow the load:
-one post alone leaves at once; what arrives while another batch is analysed leaves together, when that is done or as
-soon as it is worth a batch of its own.
+one post alone leaves at once; what arrives while a few are analysed leaves together when they are done, and while many
+are analysed, the next many.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 # Batches that are stored in one transaction when several wait for it: at most so many posts, or one batch.
 STORED_AT_ONCE = 1_024
-# So many posts are worth a batch of their own beside one that is being analysed. Fewer would only wait for the models,
-# too, and cost more there than in one larger batch afterwards: a request costs as much as a post, the first batch's
-# neighbours are not theirs, and each statement and acknowledgement has its price (docs/performance.md).
-ALONGSIDE_POSTS = 64
+# So many posts are many. A batch of fewer has the models for itself: another one beside it would only wait for them,
+# and both would cost more than one larger batch afterwards, in requests, statements and acknowledgements. Nor is
+# anything read meanwhile: what arrives in the few milliseconds is one read then, not one a post (docs/performance.md).
+MANY_POSTS = 64
 
 
 class Conveyor:
@@ -40,7 +40,9 @@ class Conveyor:
         self._batch_posts = batch_posts
         self._in_flight = in_flight
         self._arrived: deque[Entry] = deque()
-        self._analysing = 0
+        self._many = min(MANY_POSTS, batch_posts)
+        # Posts of each batch that is being analysed.
+        self._analysing: list[int] = []
         self._changed = asyncio.Condition()
         self._read_to_the_end = False
         # Its limit makes analysis wait for the database, and so the reader, too.
@@ -62,7 +64,7 @@ class Conveyor:
     async def _read(self, stopping: asyncio.Event, gave_up: asyncio.Event) -> None:
         while not stopping.is_set():
             async with self._changed:
-                await self._changed.wait_for(lambda: len(self._arrived) < self._batch_posts)
+                await self._changed.wait_for(self._may_read)
             if stopping.is_set():
                 break
             # Not given up when told to stop: what Redis has already handed out would be lost with its answer.
@@ -75,29 +77,34 @@ class Conveyor:
             self._read_to_the_end = True
             self._changed.notify_all()
 
+    def _may_read(self) -> bool:
+        if not self._analysing:
+            return not self._arrived
+        return sum(self._analysing) >= self._many and len(self._arrived) < self._batch_posts
+
     def _may_begin(self) -> bool:
-        enough = 1 if self._analysing == 0 else min(ALONGSIDE_POSTS, self._batch_posts)
-        return len(self._arrived) >= enough or self._read_to_the_end
+        return self._read_to_the_end or len(self._arrived) >= (self._many if self._analysing else 1)
 
     async def _take(self) -> list[Entry]:
         """The next batch, as soon as it may begin: what has arrived; empty at the end."""
         async with self._changed:
             await self._changed.wait_for(self._may_begin)
             batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch_posts))]
-            self._analysing += 1
+            self._analysing.append(len(batch))
             self._changed.notify_all()
         return batch
 
-    async def _analysed_or_left(self) -> None:
+    async def _done(self, posts: int) -> None:
+        """A batch of so many posts is analysed, or given up."""
         async with self._changed:
-            self._analysing -= 1
+            self._analysing.remove(posts)
             self._changed.notify_all()
 
     async def _analyse(self, gave_up: asyncio.Event) -> None:
         while entries := await self._take():
             metrics.STAGE_SECONDS.labels("wait").observe(max(0.0, time.time() - entries[0].added_at))
             batch = await _result("analyse", partial(self._pipeline.analyse, entries), gave_up)
-            await self._analysed_or_left()
+            await self._done(len(entries))
             if batch is None:
                 self.abandoned += len(entries)
             else:

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.errors import ConfigurationError, Transient
 from services.worker.consumer import Consumer, Entry
-from services.worker.conveyor import ALONGSIDE_POSTS, STORED_AT_ONCE, Conveyor
+from services.worker.conveyor import MANY_POSTS, STORED_AT_ONCE, Conveyor
 from services.worker.pipeline import Batch, Pipeline, Stored
 from tests.waiting import eventually
 
@@ -127,31 +127,42 @@ async def test_a_post_alone_leaves_at_once_and_what_arrives_meanwhile_leaves_tog
     running = Running(stream, steps, batch_posts=50, in_flight=1)
     stream.waiting = [entry(0)]
     await until(lambda: steps.analysing == [1], "alone")
-    for number in range(1, 8):
-        stream.waiting.append(entry(number))
-        await until(partial(read_in_full, stream), "read")
+    stream.waiting = [entry(number) for number in range(1, 8)]
     steps.gates["analyse"].set()
     await until(lambda: steps.analysing == [1, 7], "together")
     await running.stop()
     assert [each.stream_id for each in steps.acknowledged] == [f"{number + 1}-0" for number in range(8)]
 
 
-async def test_a_few_posts_wait_for_the_batch_before_them_and_many_do_not() -> None:
-    stream, steps = Stream(), Steps()
+async def test_beside_a_few_posts_nothing_is_read() -> None:
+    stream, steps = Stream(MANY_POSTS - 1), Steps()
     steps.gates["analyse"].clear()
     running = Running(stream, steps, batch_posts=256)
-    stream.waiting = [entry(0)]
-    await until(lambda: steps.analysing == [1], "alone")
-    stream.waiting = [entry(number) for number in range(1, ALONGSIDE_POSTS)]
+    await until(lambda: steps.analysing == [MANY_POSTS - 1], "a few")
+    stream.waiting = [entry(number) for number in range(MANY_POSTS, 2 * MANY_POSTS)]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert stream.read_count == MANY_POSTS - 1
+    steps.gates["analyse"].set()
+    await until(lambda: steps.analysing == [MANY_POSTS - 1, MANY_POSTS], "then all that had come")
+    await running.stop()
+
+
+async def test_beside_many_posts_the_next_many_are_analysed_and_a_few_wait() -> None:
+    stream, steps = Stream(MANY_POSTS), Steps()
+    steps.gates["analyse"].clear()
+    running = Running(stream, steps, batch_posts=256)
+    await until(lambda: steps.analysing == [MANY_POSTS], "many")
+    stream.waiting = [entry(number) for number in range(MANY_POSTS, 2 * MANY_POSTS - 1)]
     await until(partial(read_in_full, stream), "read")
     for _ in range(50):
         await asyncio.sleep(0)
-    assert steps.analysing == [1]
-    stream.waiting = [entry(ALONGSIDE_POSTS)]
-    await until(lambda: steps.analysing == [1, ALONGSIDE_POSTS], "beside the first")
+    assert steps.analysing == [MANY_POSTS]
+    stream.waiting = [entry(2 * MANY_POSTS - 1)]
+    await until(lambda: steps.analysing == [MANY_POSTS, MANY_POSTS], "beside the first")
     steps.gates["analyse"].set()
     await running.stop()
-    assert len(steps.acknowledged) == 1 + ALONGSIDE_POSTS
+    assert len(steps.acknowledged) == 2 * MANY_POSTS
 
 
 async def test_no_batch_is_larger_than_allowed() -> None:
