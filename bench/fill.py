@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from services.common.moments import DAY, floor
-from services.worker.upkeep.closing import close_hours_and_days
+from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.search_index import index_words
 from tests.rows import create_day
 
@@ -103,7 +103,7 @@ async def fill(database: asyncpg.Connection, posts: int, days: int) -> None:
         show("storing", done, posts)
     await database.execute("DROP TABLE phrases")
     sys.stderr.write("closing hours and days, indexing words, vacuuming ...\n")
-    await close_hours_and_days(database)
+    await close_buckets(database)
     await index_words(database, busy_posts_per_s=float("inf"))
     await database.execute("VACUUM ANALYZE")
 

@@ -33,6 +33,7 @@ from services.api.state import PLANNING
 from services.common.database import open_pool
 from services.common.logging import configure_logging
 from services.common.migrations.apply import migrate
+from services.worker.upkeep.closing import close_buckets
 from tests.conftest import environment_of, make_settings, with_database
 from tests.embedded import free_port, open_folder, running_postgres, running_redis
 
@@ -172,7 +173,7 @@ def summary(seconds: list[float]) -> dict[str, float]:
 
 
 async def prepare(dsn: str, database: str, posts: int) -> str:
-    """The DSN of a filled database; one that an earlier run has filled is taken as it is."""
+    """The DSN of a filled database; one that an earlier run has filled is only brought up to date."""
     own, unfinished = with_database(dsn, database), f"{database}_unfinished"
     admin = await asyncpg.connect(dsn)
     if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database):
@@ -183,6 +184,12 @@ async def prepare(dsn: str, database: str, posts: int) -> str:
         await fill(connection, posts, DAYS)
         await connection.close()
         await admin.execute(f"ALTER DATABASE {unfinished} RENAME TO {database}")
+    else:
+        await migrate(own)
+        connection = await asyncpg.connect(own)
+        await close_buckets(connection)
+        await connection.execute("VACUUM ANALYZE")
+        await connection.close()
     await admin.close()
     return own
 

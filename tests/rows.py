@@ -68,11 +68,12 @@ async def create_day(database: Database, moment: datetime) -> None:
 
 
 async def count_again(database: Database) -> None:
-    """The minutes as the posts are; hours and days as if nobody had ever derived them."""
+    """The minutes as the posts are; the rest as if nobody had ever derived it."""
     await database.execute(
         f"""
-        TRUNCATE sentiment_minutes, sentiment_hours, sentiment_days, emotion_minutes, emotion_hours, emotion_days;
-        UPDATE rollup_progress SET hours_before = DEFAULT, days_before = DEFAULT;
+        TRUNCATE sentiment_minutes, sentiment_ten_minutes, sentiment_hours, sentiment_days,
+                 emotion_minutes, emotion_ten_minutes, emotion_hours, emotion_days;
+        UPDATE rollup_progress SET ten_minutes_before = DEFAULT, hours_before = DEFAULT, days_before = DEFAULT;
         INSERT INTO sentiment_minutes
                (minute, source, sentiment_label, posts, confidence_sum, created_from, created_to, writer)
         SELECT *, 0 FROM ({_SENTIMENTS}) AS counted;
@@ -100,9 +101,9 @@ async def make_older(database: Database, step: timedelta) -> None:
 
 async def assert_rollups_are_a_recount(database: Database) -> None:
     """AssertionError if a roll-up counts a post that is not there, twice, or not at all."""
-    for width in ("minute", "hour", "day"):
-        whole = f"date_trunc('{width}', minute, 'UTC')"
-        closed = {"minute": "'infinity'", "hour": "hours_before", "day": "days_before"}[width]
+    for width, length in (("minute", "1 min"), ("ten_minute", "10 min"), ("hour", "1 h"), ("day", "1 d")):
+        whole = f"date_bin('{length}', minute, 'epoch')"
+        closed = "'infinity'" if width == "minute" else f"{width}s_before"
         sentiments = (
             f"SELECT {whole}, source, sentiment_label, sum(posts)::bigint, round(sum(confidence_sum)::numeric, 4)"
         )

@@ -15,7 +15,7 @@ from services.api.queries.sentiment import read_buckets, read_distribution
 from services.api.queries.totals import count_windows, read_stats
 from services.common.database import open_pool
 from services.common.moments import DAY, HOUR, MINUTE, floor
-from services.worker.upkeep.closing import close_hours_and_days
+from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.search_index import index_words
 from tests.integration.test_api_server import Api
 from tests.rows import count_again, insert
@@ -79,7 +79,7 @@ async def rows(database: asyncpg.Connection, request: pytest.FixtureRequest) -> 
     """Posts, with hours, days and indexes derived or not."""
     made = await insert_rows(database, 150, seed=4)
     if request.param == "all of them":
-        await close_hours_and_days(database)
+        await close_buckets(database)
         await index_words(database)
         assert await database.fetchval("SELECT count(*) FROM sentiment_days") > 3
     return made

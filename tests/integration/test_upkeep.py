@@ -3,6 +3,7 @@
 import asyncio
 import random
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import asyncpg
 import pytest
@@ -12,7 +13,7 @@ from services.common.moments import DAY, HOUR, floor
 from services.common.partitions import create_partitions
 from services.worker.store import store
 from services.worker.upkeep import run
-from services.worker.upkeep.closing import close_hours_and_days, quiet_before
+from services.worker.upkeep.closing import close_buckets, quiet_before
 from services.worker.upkeep.leader import leading
 from services.worker.upkeep.retention import drop_old_days
 from services.worker.upkeep.search_index import index_words
@@ -64,19 +65,19 @@ async def test_partitions_are_made_ahead_by_many_at_once(database: asyncpg.Conne
     await asyncio.gather(*(each.close() for each in connections))
 
 
-async def test_hours_and_days_are_derived_exactly_round_after_round(database: asyncpg.Connection) -> None:
+async def test_coarser_buckets_are_derived_exactly_round_after_round(database: asyncpg.Connection) -> None:
     await insert_randomly(database, 120, over=5 * DAY)
-    await close_hours_and_days(database)
+    await close_buckets(database)
     assert await database.fetchval("SELECT count(*) FROM sentiment_days") > 0
     await assert_rollups_are_a_recount(database)
-    await close_hours_and_days(database)
+    await close_buckets(database)
     await assert_rollups_are_a_recount(database)
 
 
 async def test_an_hour_that_is_closed_later_joins_those_before_it(database: asyncpg.Connection) -> None:
     await insert_randomly(database, 60, over=3 * DAY)
     for hours_ago in (60, 59, 30, 2, 1, 0):
-        await close_hours_and_days(database, lag=hours_ago * HOUR)
+        await close_buckets(database, lag=hours_ago * HOUR)
         await assert_rollups_are_a_recount(database)
     now = datetime.now(UTC)
     assert await database.fetchval("SELECT hours_before FROM rollup_progress") >= floor(now, HOUR) - HOUR
@@ -93,11 +94,29 @@ async def test_nothing_is_closed_that_an_open_transaction_may_still_write_into(
     await writer.close()
 
 
+async def test_a_post_that_is_stored_while_its_time_is_closed_is_counted(
+    database: asyncpg.Connection, database_url: str
+) -> None:
+    await insert_randomly(database, 20, over=3 * HOUR)
+    writer = await asyncpg.connect(database_url)
+    async with writer.transaction():
+        began = await writer.fetchval("SELECT now()")
+        # As if an hour had passed since: without a look at who still writes, all of it would be closed.
+        await close_buckets(database, lag=-HOUR)
+        # A connection has what a pool is asked for here, and the statement is part of its transaction.
+        assert len(await store(cast(asyncpg.Pool, writer), analysed(make_posts(3, prefix="late")), NOW)) == 3
+    assert await database.fetchval("SELECT ten_minutes_before FROM rollup_progress") <= began
+    await close_buckets(database, lag=-HOUR)
+    assert await database.fetchval("SELECT hours_before FROM rollup_progress") > began
+    await assert_rollups_are_a_recount(database)
+    await writer.close()
+
+
 async def test_old_days_go_with_all_that_belongs_to_them_and_the_others_stay(database: asyncpg.Connection) -> None:
     now = datetime.now(UTC)
     for ago in range(6):
         await insert(database, f"old{ago}", ingested_at=now - ago * DAY)
-    await close_hours_and_days(database)
+    await close_buckets(database)
     await drop_old_days(database, 0)
     assert await database.fetchval("SELECT count(*) FROM social_media_posts") == 6
     await drop_old_days(database, 2)

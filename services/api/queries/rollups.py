@@ -1,4 +1,4 @@
-"""Sums over a span of time: from days, hours and minutes, and from the posts of a minute that is cut."""
+"""Sums over a span of time: from days, hours, ten minutes and minutes, and from the posts of a minute that is cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,25 @@ from asyncpg import Record
 from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.connection import current_analyses
-from services.common.moments import DAY, EPOCH, HOUR, MILLISECOND, MINUTE, ceil, floor
+from services.common.moments import DAY, EPOCH, HOUR, MILLISECOND, MINUTE, TEN_MINUTES, ceil, floor
 from services.common.partitions import first_id_at
 
 Kind = Literal["sentiment", "emotion"]
-Width = Literal["minute", "hour", "day"]
+Width = Literal["minute", "ten_minute", "hour", "day"]
+_WIDTHS: tuple[tuple[Width, timedelta], ...] = (
+    ("minute", MINUTE),
+    ("ten_minute", TEN_MINUTES),
+    ("hour", HOUR),
+    ("day", DAY),
+)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The database's clock, and before when its hours and days are complete."""
+    """The database's clock, and before when its ten minutes, hours and days are complete."""
 
     now: datetime
+    ten_minutes_before: datetime
     hours_before: datetime
     days_before: datetime
 
@@ -35,7 +42,7 @@ class Part:
 
 
 async def read_progress(held: PoolConnectionProxy) -> Progress:
-    row = await held.fetchrow("SELECT now() AS now, hours_before, days_before FROM rollup_progress")
+    row = await held.fetchrow("SELECT now() AS now, ten_minutes_before, hours_before, days_before FROM rollup_progress")
     return Progress(**dict(row or {}))
 
 
@@ -53,22 +60,25 @@ def cover(start: datetime, end: datetime, progress: Progress, coarsest: timedelt
     minutes_from, minutes_to = ceil(start, MINUTE), floor(end, MINUTE)
     if minutes_from > minutes_to:  # both in one minute
         return [Part(None, start, end)]
-    hours_before = progress.hours_before if coarsest >= HOUR else EPOCH
-    days_before = progress.days_before if coarsest >= DAY else EPOCH
-    hours_from = ceil(minutes_from, HOUR)
-    hours_to = max(hours_from, min(floor(minutes_to, HOUR), hours_before))
-    days_from = ceil(hours_from, DAY)
-    days_to = max(days_from, min(floor(hours_to, DAY), days_before))
     parts = [
         Part(None, start, minutes_from),
-        Part("minute", minutes_from, min(hours_from, minutes_to)),
-        Part("hour", hours_from, min(days_from, hours_to)),
-        Part("day", days_from, days_to),
-        Part("hour", days_to, hours_to),
-        Part("minute", hours_to, minutes_to),
+        *_buckets(minutes_from, minutes_to, progress, coarsest, 0),
         Part(None, minutes_to, end),
     ]
     return [part for part in parts if part.start < part.end]
+
+
+def _buckets(start: datetime, end: datetime, progress: Progress, coarsest: timedelta, level: int) -> list[Part]:
+    """The same for a span that cuts no bucket of that level, from it and coarser ones."""
+    name, _ = _WIDTHS[level]
+    if level + 1 < len(_WIDTHS) and _WIDTHS[level + 1][1] <= coarsest:
+        coarser, width = _WIDTHS[level + 1]
+        complete_before: datetime = getattr(progress, f"{coarser}s_before")
+        first, last = ceil(start, width), floor(min(end, complete_before), width)
+        if first < last:
+            inner = _buckets(first, last, progress, coarsest, level + 1)
+            return [Part(name, start, first), *inner, Part(name, last, end)]
+    return [Part(name, start, end)]
 
 
 async def read_sums(

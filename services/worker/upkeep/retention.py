@@ -32,7 +32,7 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
             async with held.transaction():
                 beyond = start_of(partition["day"]) + DAY
                 for table in ("sentiment", "emotion"):
-                    for width in ("minute", "hour", "day"):
+                    for width in ("minute", "ten_minute", "hour", "day"):
                         await held.execute(f"DELETE FROM {table}_{width}s WHERE {width} < $1", beyond)
                 await _take_out(held, partition["suffix"])
             log.info("dropped an old day", day=str(partition["day"]))

@@ -7,7 +7,7 @@ from services.common.cancellation import stop_if_cancelled
 from services.common.errors import Transient
 from services.common.logging import get_logger
 from services.common.partitions import create_partitions
-from services.worker.upkeep.closing import close_hours_and_days
+from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.leader import leading
 from services.worker.upkeep.retention import drop_old_days
 from services.worker.upkeep.search_index import index_words
@@ -27,7 +27,7 @@ async def keep_storage(dsn: str, retention_days: int) -> None:
         async with leading(dsn, STORAGE_LOCK) as held:
             if held:
                 await create_partitions(held)
-                await close_hours_and_days(held)
+                await close_buckets(held)
                 await drop_old_days(held, retention_days)
         return True
 

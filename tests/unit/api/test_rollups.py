@@ -6,16 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.queries.rollups import Progress, cover
-from services.common.moments import DAY, HOUR, MINUTE, ceil, floor
+from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, ceil, floor
 
-WIDTHS = {None: timedelta(0), "minute": MINUTE, "hour": HOUR, "day": DAY}
+WIDTHS = {None: timedelta(0), "minute": MINUTE, "ten_minute": TEN_MINUTES, "hour": HOUR, "day": DAY}
+# Hypothesis takes bounds without a zone and adds it.
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def closed_before(now: datetime, moment: datetime) -> Progress:
+    """All buckets that ended before the moment are complete."""
+    return Progress(now, *(floor(moment, width) for width in (TEN_MINUTES, HOUR, DAY)))
 
 
 @given(moments, moments, moments, st.sampled_from([MINUTE, HOUR, DAY]))
 def test_parts_make_up_the_span(one: datetime, other: datetime, closed: datetime, coarsest: timedelta) -> None:
     start, end = sorted((one, other))
-    progress = Progress(now=end, hours_before=floor(closed, HOUR), days_before=floor(closed, DAY))
+    progress = closed_before(end, closed)
     parts = cover(start, end, progress, coarsest)
     ends = [start, *(part.end for part in parts)]
     assert [part.start for part in parts] == ends[:-1]
@@ -28,18 +34,19 @@ def test_parts_make_up_the_span(one: datetime, other: datetime, closed: datetime
         else:
             assert floor(part.start, width) == part.start
             assert floor(part.end, width) == part.end
-        if part.width in ("hour", "day"):
-            assert part.end <= (progress.hours_before if part.width == "hour" else progress.days_before)
+        if part.width not in (None, "minute"):
+            assert part.end <= getattr(progress, f"{part.width}s_before")
 
 
 @given(moments, moments)
-def test_few_buckets_are_read_where_all_hours_are_closed(one: datetime, other: datetime) -> None:
+def test_few_buckets_are_read_where_all_are_closed(one: datetime, other: datetime) -> None:
     start, end = sorted((one, other))
-    parts = cover(start, end, Progress(now=end, hours_before=floor(end, HOUR), days_before=floor(end, DAY)))
+    parts = cover(start, end, closed_before(end, end))
     read = {
         width: sum((p.end - p.start) // WIDTHS[width] for p in parts if p.width == width) for width in WIDTHS if width
     }
-    assert read["minute"] < 120
+    assert read["minute"] < 20
+    assert read["ten_minute"] < 12
     assert read["hour"] < 48
 
 
