@@ -73,7 +73,7 @@ class Feeder:
     async def _room(self, redis: Redis, group: str, max_lag: int) -> None:
         """Waits until a chunk more keeps the stream within its limit of unread posts."""
         # A group that catches up announces it to nobody.
-        while (await group_state(redis, self._stream, group)).lag > max_lag - CHUNK_POSTS:  # noqa: ASYNC110
+        while (await group_state(redis, self._stream, group)).lag > max_lag - CHUNK_POSTS:  # noqa: ASYNC110 # Redis tells nobody
             await asyncio.sleep(FULL_POLL_S)
 
     async def _open_loop(self, times: Sequence[float], prefix: str) -> dict[str, Any]:

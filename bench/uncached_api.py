@@ -16,5 +16,5 @@ async def compute_always(
 
 
 if __name__ == "__main__":
-    setattr(TtlCache, "get", compute_always)  # noqa: B010
+    setattr(TtlCache, "get", compute_always)  # noqa: B010 # a method cannot be assigned to
     run_service("api", main)

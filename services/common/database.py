@@ -19,7 +19,11 @@ _TRANSIENT_CLASSES = ("08", "53", "57", "58", "40", "55")
 async def open_pool(
     dsn: str, *, max_size: int, server_settings: dict[str, str] | None = None
 ) -> AsyncIterator[asyncpg.Pool]:
-    """A pool that connects when it is first used, so that a database that is away for now stops nobody's start."""
+    """A pool that connects when it is first used, so that a database that is away for now stops nobody's start.
+
+    Whoever takes a connection leaves nothing in its session: no settings but those of a transaction (SET LOCAL), no
+    locks but a transaction's.
+    """
     pool = asyncpg.create_pool(
         dsn,
         min_size=0,
@@ -27,9 +31,14 @@ async def open_pool(
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=server_settings,
+        reset=_as_it_is,
     )
     async with pool:
         yield pool
+
+
+async def _as_it_is(_connection: object) -> None:
+    """Instead of asyncpg's reset of the session, a round trip after every statement or transaction."""
 
 
 @contextmanager

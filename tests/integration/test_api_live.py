@@ -166,9 +166,9 @@ async def test_beyond_the_limit_browsers_are_asked_to_come_later(settings: Setti
 async def test_pages_of_other_hosts_are_refused(settings: Settings) -> None:
     async with running_api(settings) as api:
         with pytest.raises(InvalidStatus) as refused:
-            await connect(api.live_url, origin="http://evil.example")  # type: ignore[arg-type]
+            await connect(api.live_url, origin="http://evil.example")  # type: ignore[arg-type] # a NewType
         assert refused.value.response.status_code == 403
-        async with connect(api.live_url, origin=f"http://{api.host}") as browser:  # type: ignore[arg-type]
+        async with connect(api.live_url, origin=f"http://{api.host}") as browser:  # type: ignore[arg-type] # a NewType
             await receive(browser, "connected")
 
 

@@ -18,11 +18,11 @@ PASSWORDS = Passwords(postgres="pg-secret", redis="redis-secret")
 
 
 def plan_of(settings: Settings, **options: object) -> Plan:
-    return Plan(settings, NamedServers.of(settings), **options)  # type: ignore[arg-type]
+    return Plan(settings, NamedServers.of(settings), **options)  # type: ignore[arg-type] # of several types
 
 
 def settings_of(**values: object) -> Settings:
-    return Settings(_env_file=None, **values)  # type: ignore[arg-type]
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type] # likewise
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, ceil, floor
 
 WIDTHS = {None: timedelta(0), "minute": MINUTE, "ten_minute": TEN_MINUTES, "hour": HOUR, "day": DAY}
 # Hypothesis takes bounds without a zone and adds it.
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))  # noqa: DTZ001 # see above
 
 
 def closed_before(now: datetime, moment: datetime) -> Progress:

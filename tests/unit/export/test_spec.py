@@ -49,7 +49,7 @@ def test_a_configuration_gives_back_what_it_was_generated_from(
     made: ModelSpec, target: str, threads: int, instances: int, delay: int
 ) -> None:
     serving = Serving(threads, instances, delay, tuned_cores=4)
-    config = parse(render(made, target, weights_sha256=SHA256, serving=serving))  # type: ignore[arg-type]
+    config = parse(render(made, target, weights_sha256=SHA256, serving=serving))  # type: ignore[arg-type] # a str
     assert spec_of(config) == made
     assert target_of(config) == target
     # Threads are a matter of processors.
@@ -110,7 +110,7 @@ def test_a_configuration_names_the_file_that_it_serves(precision: str) -> None:
     made = spec(precisions=(precision,))
     for target in TARGETS:
         config = parse(render(made, target, weights_sha256=SHA256))
-        assert config.default_model_filename == FILES[precision]  # type: ignore[index]
+        assert config.default_model_filename == FILES[precision]  # type: ignore[index] # a str
 
 
 def test_the_gpu_configuration_writes_out_all_four_options_of_cuda() -> None:
