@@ -53,6 +53,8 @@ def measure(options: Options) -> Path:
     suffix = "-quick" if options.quick else ""
     file = options.json or results_file(f"{options.command}{suffix}")
     told = {name: value.name if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    # Where files are kept is nobody's business but the machine's.
+    told.pop("keep")
     report.save(file, name=options.command, options=told, machine=described, results=results)
     print(f"{section.tables(results)}\n\nfigures: {file}\n", flush=True)
     return file

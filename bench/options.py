@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   python -m bench inference --rounds 3 --posts posts.jsonl.gz
   python -m bench pipeline --size starter              one set of models only
   python -m bench latency --capacity 900               posts a second; default: what `pipeline` measured
+  python -m bench queries --count 10000000 --keep DIR  ten million posts: filled once, in half an hour
   python -m bench soak --count 200000
   python -m bench document                             docs/benchmarks.md again, from the figures of the last runs
 """
@@ -32,6 +33,7 @@ class Options:
     count: int | None = None
     seconds: float | None = None
     capacity: float | None = None
+    keep: Path | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -49,9 +51,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--posts", type=Path, metavar="FILE", help="posts as JSON lines, plain or .gz; else generated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures; default: .local/bench/<command>.json")
     parser.add_argument("--size", choices=SIZES, help="the models: starter, full size, or tiny (of no cost)")
-    parser.add_argument("--count", type=positive, metavar="N", help="posts (pipeline, soak)")
+    parser.add_argument(
+        "--count", type=positive, metavar="N", help="posts (pipeline, soak); the most of them (queries)"
+    )
     parser.add_argument("--seconds", type=float, metavar="S", help="of each load (latency, fanout)")
     parser.add_argument("--capacity", type=float, metavar="N", help="posts a second that are 100 %% (latency)")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="filled databases, for another time (queries)")
     options = Options(**vars(parser.parse_args(arguments)))
     if options.posts is not None and not options.posts.is_file():
         parser.error(f"there is no file {options.posts}")

@@ -17,7 +17,8 @@ from bench.report import table
 from bench.servers import scratch_folder
 
 MODULE = "bench.queries"
-POSTS, QUICK_POSTS = "10000,1000000", "2000,10000"
+FEWEST, MOST = 10_000, 1_000_000
+QUICK_POSTS = "2000,10000"
 QUICK_REQUESTS = 20
 
 
@@ -28,10 +29,12 @@ class NotThere(Exception):
 def measure(options: Options) -> Any:
     if find_spec(MODULE) is None:
         raise NotThere(f"there is no {MODULE}")
-    sizes = str(options.count) if options.count else QUICK_POSTS if options.quick else POSTS
+    sizes = QUICK_POSTS if options.quick else f"{FEWEST},{options.count or MOST}"
     with scratch_folder("queries") as folder:
         file = folder / "queries.json"
         command = [sys.executable, "-m", MODULE, "--posts", sizes, "--json", str(file)]
+        if options.keep:
+            command += ["--keep", str(options.keep)]
         if options.quick:
             command += ["--requests", str(QUICK_REQUESTS)]
         subprocess.run(command, cwd=PROJECT, check=True)
