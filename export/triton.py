@@ -24,6 +24,13 @@ _BUSY = ("StatusCode.UNAVAILABLE", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.R
 class Triton:
     """A server at `host:port`. It must run with explicit model control for anything but questions."""
 
+    # What is said where a server has no such control, and where there is none.
+    without_control = (
+        "does not let models be switched: start it with --model-control-mode=explicit, or switch with --offline and "
+        "restart it"
+    )
+    when_away = "start it, name it with --triton HOST:PORT, or switch with --offline for its next start"
+
     def __init__(self, url: str) -> None:
         self.url = url
         self._client = InferenceServerClient(url)
@@ -93,8 +100,8 @@ class Triton:
             return False
         try:
             self._client.is_server_live(client_timeout=ASK_TIMEOUT_S)
-        except InferenceServerException as probe:
-            return probe.status() in _UNCLEAR
+        except InferenceServerException:
+            return True
         return False
 
     @contextmanager
@@ -104,13 +111,9 @@ class Triton:
         except InferenceServerException as error:
             message = error.message()
             if "explicit model load / unload is not allowed" in message:
-                advice = "start it with --model-control-mode=explicit, or switch with --offline and restart it"
-                raise ExportError(f"Triton at {self.url} does not let models be switched: {advice}") from error
+                raise ExportError(f"Triton at {self.url} {self.without_control}") from error
             if self._away(error):
-                raise ExportError(
-                    f"Triton at {self.url} is not reachable: start it, name it with --triton HOST:PORT, or switch with "
-                    "--offline for its next start"
-                ) from error
+                raise ExportError(f"Triton at {self.url} is not reachable: {self.when_away}") from error
             raise ExportError(f"Triton at {self.url} {what}: {message}") from error
 
 

@@ -1,13 +1,11 @@
 """The running Triton as a tuning sees it: it tries configurations that are in no file, and takes them back."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
 from tritonclient.grpc.model_config_pb2 import ModelConfig
-from tritonclient.utils import InferenceServerException
 
 from export.errors import ExportError
 from export.spec import ModelSpec, Target
@@ -17,6 +15,9 @@ from export.triton_config import Serving, parse, serving_of, spec_of
 
 class TrialTriton(Triton):
     """A server at `host:port` with explicit model control."""
+
+    without_control = "does not let models be loaded: start it with --model-control-mode=explicit"
+    when_away = "start it, or name it with --triton HOST:PORT"
 
     def served(self, spec: ModelSpec) -> ModelConfig:
         """The configuration that `spec` is served with; ExportError where it is not what the server has."""
@@ -68,21 +69,6 @@ class TrialTriton(Triton):
     def _serves(self, wanted: ModelConfig) -> bool:
         config = self.config(wanted.name)
         return config is not None and serving_of(config) == serving_of(wanted) and spec_of(config) == spec_of(wanted)
-
-    @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except InferenceServerException as error:
-            message = error.message()
-            if "explicit model load / unload is not allowed" in message:
-                advice = "start it with --model-control-mode=explicit"
-                raise ExportError(f"Triton at {self.url} does not let models be loaded: {advice}") from error
-            if self._away(error):
-                raise ExportError(
-                    f"Triton at {self.url} is not reachable: start it, or name it with --triton HOST:PORT"
-                ) from error
-            raise ExportError(f"Triton at {self.url} {what}: {message}") from error
 
 
 def override(served: ModelConfig, target: Target, serving: Serving) -> ModelConfig:

@@ -29,7 +29,7 @@ def breaking_connections() -> Iterator[str]:
                     return
                 with connection:
                     connection.sendall(SETTINGS_FRAME)
-                    connection.recv(65_536)
+                    # The client's greeting, with its request or before it.
                     connection.recv(65_536)
 
         with ThreadPoolExecutor(1) as thread:
