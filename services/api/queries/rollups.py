@@ -71,12 +71,12 @@ def cover(start: datetime, end: datetime, progress: Progress, coarsest: timedelt
 def _buckets(start: datetime, end: datetime, progress: Progress, coarsest: timedelta, level: int) -> list[Part]:
     """The same for a span that cuts no bucket of that level, from it and coarser ones."""
     name, _ = _WIDTHS[level]
-    if level + 1 < len(_WIDTHS) and _WIDTHS[level + 1][1] <= coarsest:
-        coarser, width = _WIDTHS[level + 1]
+    for next_level, (coarser, width) in enumerate(_WIDTHS[level + 1 :], level + 1):
         complete_before: datetime = getattr(progress, f"{coarser}s_before")
         first, last = ceil(start, width), floor(min(end, complete_before), width)
-        if first < last:
-            inner = _buckets(first, last, progress, coarsest, level + 1)
+        # Where there is none of that width, there may still be one of the next: after an upgrade, for instance.
+        if width <= coarsest and first < last:
+            inner = _buckets(first, last, progress, coarsest, next_level)
             return [Part(name, start, first), *inner, Part(name, last, end)]
     return [Part(name, start, end)]
 

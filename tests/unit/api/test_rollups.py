@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.queries.rollups import Progress, cover
-from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, ceil, floor
+from services.common.moments import DAY, EPOCH, HOUR, MINUTE, TEN_MINUTES, ceil, floor
 
 WIDTHS = {None: timedelta(0), "minute": MINUTE, "ten_minute": TEN_MINUTES, "hour": HOUR, "day": DAY}
 # Hypothesis takes bounds without a zone and adds it.
@@ -48,6 +48,13 @@ def test_few_buckets_are_read_where_all_are_closed(one: datetime, other: datetim
     assert read["minute"] < 20
     assert read["ten_minute"] < 12
     assert read["hour"] < 48
+
+
+def test_hours_are_read_also_where_no_ten_minutes_are_derived_yet() -> None:
+    end = datetime(2026, 2, 1, 12, 5, tzinfo=UTC)
+    progress = Progress(end, EPOCH, floor(end, HOUR), floor(end, DAY))
+    widths = [part.width for part in cover(end - 3 * DAY, end, progress)]
+    assert widths == ["minute", "hour", "day", "hour", "minute"]
 
 
 @given(moments, st.sampled_from([MINUTE, HOUR, DAY]))
