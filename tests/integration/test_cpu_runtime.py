@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.common.messages import Analysis
 from services.common.settings import Settings
 from services.inference.analyzer import open_analyzer
+from services.inference.batching import Batch, pad_right
+from services.inference.client import open_triton
+from services.inference.tokenizer import PostTokenizer
 from tests.conftest import ROOT
 from tests.integration.triton_server import child_of, free_ports, started
 from tests.parity.direct import direct_scores
@@ -22,6 +26,8 @@ REPOSITORY = ROOT / "model_repository"
 TEXTS = [post.content for post in make_posts(120, seed=4)]
 # The same text alone and in any batch.
 TOLERANCE = 1e-3
+# A probability moves by a quarter of what its logit moves, at most.
+LOGIT_TOLERANCE = 4 * TOLERANCE
 # Probabilities of the same file in ONNX Runtime, fp32. Both formats keep 8 bits of a number.
 ROUNDING = 0.1
 MIN_AGREEMENT = 0.97
@@ -64,6 +70,19 @@ async def test_an_answer_does_not_depend_on_its_neighbours(served: tuple[str, Pa
     for in_company, (by_itself,) in zip(together, alone, strict=False):
         assert in_company.confidence == pytest.approx(by_itself.confidence, abs=TOLERANCE)
         assert in_company.emotion_confidence == pytest.approx(by_itself.emotion_confidence, abs=TOLERANCE)
+
+
+async def test_neither_padding_nor_neighbours_change_the_logits(served: tuple[str, Path, str]) -> None:
+    rows = PostTokenizer((REPOSITORY / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512).encode(TEXTS[:24])
+    async with open_triton(served[0], 60.0) as triton:
+
+        async def logits(batch: Batch) -> NDArray[np.float32]:
+            return await triton.infer("sentiment", 1, *pad_right(rows, batch))
+
+        together = await logits(Batch(tuple(range(len(rows))), 512))
+        for row, tokens in enumerate(rows):
+            alone = await logits(Batch((row,), len(tokens)))
+            np.testing.assert_allclose(alone, together[[row]], rtol=0, atol=LOGIT_TOLERANCE)
 
 
 def test_the_choice_is_told_and_remembered(served: tuple[str, Path, str], tmp_path: Path) -> None:

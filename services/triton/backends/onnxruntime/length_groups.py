@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 RUN_TOKENS = 12
 # Texts share a run only where their own lengths lie in the same block of so many tokens. A processor adds up 16 numbers
 # at a time and the rest of a row in another order, so padding beyond the next multiple of 16 moves an answer by a
-# rounding error, and int8 makes thousandths of it; within the block it is the same to the last bit, alone or not.
+# rounding error, and int8 makes thousandths of it; within the block padding changes nothing.
 BLOCK_TOKENS = 16
 
 
