@@ -81,6 +81,7 @@ def triton_child(
         | {
             "UNDERTONE_INTRA_OP_THREADS": str(threads or models.threads),
             "UNDERTONE_CORES": str(physical_cores()),
+            "UNDERTONE_CPU_SLOTS": str(work_dir),
             "UNDERTONE_CPU_RUNTIME": cpu_runtime,
             "UNDERTONE_CPU_RUNTIME_FILE": str(work_dir.with_name(CPU_RUNTIMES)),
         },

@@ -9,7 +9,7 @@ by length, padded to a few lengths, so many texts a run that padding and runs co
 # mypy: disable-error-code="import-not-found,import-untyped"
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from length_groups import groups
@@ -17,6 +17,15 @@ from ort_batches import Array, Arrays, Outcome
 
 IDS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
 PARAMETER = "padded_lengths"
+
+
+Run = Callable[[Arrays], Sequence[Array]]
+
+
+class Slots(Protocol):
+    """What does several things at once (core_slots)."""
+
+    def map(self, action: Callable[[Any], Array], items: Sequence[Any]) -> list[Array]: ...
 
 
 class Row(NamedTuple):
@@ -33,21 +42,22 @@ def lengths_of(config: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(sorted(int(length) for length in text.split(","))) if text else ()
 
 
-def run_all(
-    requests: Sequence[Arrays], lengths: Sequence[int], run: Callable[[Arrays], Sequence[Array]]
-) -> list[Outcome]:
-    """For every request of ids and mask, both `[rows, length]`, its logits `[rows, labels]`, or what ended it."""
+def run_all(requests: Sequence[Arrays], lengths: Sequence[int], run: Run, slots: Slots | None = None) -> list[Outcome]:
+    """For every request of ids and mask, both `[rows, length]`, its logits `[rows, labels]`, or what ended it.
+
+    With `slots`, several runs at once.
+    """
     try:
-        return _run(requests, lengths, run)
+        return _run(requests, lengths, run, slots)
     except Exception as error:
         # ONNX Runtime's errors share no base class; whatever it was, it is the answer to the request that caused it.
         if len(requests) == 1:
             return [error]
     # One request's values (an id outside the vocabulary) fail the whole run: alone, only that one fails.
-    return [outcome for request in requests for outcome in run_all([request], lengths, run)]
+    return [outcome for request in requests for outcome in run_all([request], lengths, run, slots)]
 
 
-def _run(requests: Sequence[Arrays], lengths: Sequence[int], run: Callable[[Arrays], Sequence[Array]]) -> list[Outcome]:
+def _run(requests: Sequence[Arrays], lengths: Sequence[int], run: Run, slots: Slots | None) -> list[Outcome]:
     rows = sorted(
         (
             Row(number, place, int(tokens))
@@ -58,11 +68,18 @@ def _run(requests: Sequence[Arrays], lengths: Sequence[int], run: Callable[[Arra
     )
     # What is longer than all of them is computed as it came.
     beyond = sorted({row.tokens for row in rows if row.tokens > lengths[-1]})
+    cuts = list(groups([row.tokens for row in rows], [*lengths, *beyond]))
+    # The longest first: what is left at the end is short, and all slots end at about the same time.
+    cuts.sort(key=lambda cut: (cut[0] - cut[1]) * cut[2])
+
+    def logits_of(cut: tuple[int, int, int]) -> Array:
+        start, end, length = cut
+        return run({name: _gathered(requests, rows[start:end], name, length) for name in (IDS, MASK)})[0]
+
+    found = slots.map(logits_of, cuts) if slots else [logits_of(cut) for cut in cuts]
     answers: list[list[Any]] = [[None] * len(arrays[MASK]) for arrays in requests]
-    for start, end, length in groups([row.tokens for row in rows], [*lengths, *beyond]):
-        together = rows[start:end]
-        logits = run({name: _gathered(requests, together, name, length) for name in (IDS, MASK)})[0]
-        for row, answer in zip(together, logits, strict=True):
+    for (start, end, _), logits in zip(cuts, found, strict=True):
+        for row, answer in zip(rows[start:end], logits, strict=True):
             answers[row.request][row.place] = answer
     return [{LOGITS: np.stack(each)} for each in answers]
 

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import core_slots
 import cpu_runtimes
 import mixed_lengths
 import ort_batches
@@ -46,19 +47,32 @@ class TritonPythonModel:
         kind, device = args["model_instance_kind"], args["model_instance_device_id"]
         session = sessions.open_onnx_runtime(path, config, kind, device, os.environ)
         self._contract = ort_contract.check(config, session)
+        self._lengths, self._slots = self._sharing(config, kind)
         if kind == "CPU":
             in_ort = sessions.OrtSession(session, list(self._contract.outputs), ort_options.run_options(config))
             self._session: cpu_runtimes.Session = sessions.fastest_on_cpu(
-                path, in_ort, config=config, contract=self._contract, environment=os.environ, tell=_tell
+                path,
+                in_ort,
+                config=config,
+                contract=self._contract,
+                environment=os.environ,
+                tell=_tell,
+                at_once=self._slots.count if self._slots else 1,
             )
         else:
             self._session = sessions.on_gpu(path, session, config, self._contract, device)
-        mixed = kind == "CPU" and cpu_runtimes.is_classifier(config)
-        self._lengths = mixed_lengths.lengths_of(config) if mixed else ()
         advice = ort_options.tuned_elsewhere(config, os.environ)
         # Once for all instances.
         if advice and args["model_instance_name"].endswith("_0"):
             pb_utils.Logger.log_warn(advice)
+
+    def _sharing(self, config: Mapping[str, Any], kind: str) -> tuple[Sequence[int], core_slots.CoreSlots | None]:
+        """The lengths that rows are padded to here, and the slots for several runs at once; none for other models."""
+        if kind != "CPU" or not cpu_runtimes.is_classifier(config):
+            return (), None
+        lengths, folder = mixed_lengths.lengths_of(config), core_slots.folder_of(os.environ)
+        count = ort_options.shares_of_cores(config, os.environ)
+        return lengths, core_slots.CoreSlots(folder, count) if lengths and folder and count > 1 else None
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response a request, in order. A request that cannot be decoded or run fails alone."""
@@ -79,7 +93,7 @@ class TritonPythonModel:
 
     def _run_all(self, requests: Sequence[ort_batches.Arrays]) -> list[ort_batches.Outcome]:
         if self._lengths and requests:
-            return mixed_lengths.run_all(requests, self._lengths, self._session.run)
+            return mixed_lengths.run_all(requests, self._lengths, self._session.run, self._slots)
         return ort_batches.run_all(requests, self._contract, self._session.run)
 
     def _decode(self, request: Any) -> ort_batches.Arrays:

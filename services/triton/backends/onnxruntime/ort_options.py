@@ -86,6 +86,13 @@ def intra_op_threads(config: Config, kind: str, environment: Mapping[str, str]) 
     return own or configured
 
 
+def shares_of_cores(config: Config, environment: Mapping[str, str]) -> int:
+    """So many instances compute at once without more threads than cores. 1 where a model was tuned: its threads were
+    chosen to stand beside those of the others."""
+    threads, cores = _number(environment, THREADS), _number(environment, CORES)
+    return max(1, cores // threads) if threads and cores and not _tuned_cores(config) else 1
+
+
 def _tuned_cores(config: Config) -> int:
     """Physical cores of the machine that the thread count was tuned on; 0: it was not."""
     return parameter(config, "tuned_cores", integer, 0)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,17 @@ def version() -> str:
 
 
 class OpenVinoSession:
-    """A model compiled for the CPU; one request at a time, as an instance has them."""
+    """A model compiled for the CPU, for `at_once` runs at the same time, each with `threads` threads."""
 
     def __init__(
-        self, path: Path, arithmetic: str, threads: int, outputs: Sequence[str], *, may_quantize: bool = False
+        self,
+        path: Path,
+        arithmetic: str,
+        threads: int,
+        outputs: Sequence[str],
+        *,
+        may_quantize: bool = False,
+        at_once: int = 1,
     ) -> None:
         """`arithmetic`: `BF16` or `INT8`. `may_quantize`: whether weights that are stored in floating point may be
         rounded to int8 for it. UnsuitableError if the file cannot be computed in that arithmetic."""
@@ -47,19 +55,25 @@ class OpenVinoSession:
             stored = arithmetic != INT8 or _has_int8_weights(model)
             if not stored and not (may_quantize and _quantize_weights(model)):
                 raise UnsuitableError("its weights are not int8, and the version has no int8 file")
-            self._compiled = core.compile_model(model, "CPU", options(arithmetic, threads))
-            self._request = self._compiled.create_infer_request()
+            self._compiled = core.compile_model(model, "CPU", options(arithmetic, threads, at_once))
+            self._requests: SimpleQueue[Any] = SimpleQueue()
+            for _ in range(at_once):
+                self._requests.put(self._compiled.create_infer_request())
             self._outputs = [self._compiled.output(name) for name in outputs]
         except RuntimeError as error:  # OpenVINO has no narrower one
             raise UnsuitableError(str(error).strip().splitlines()[-1]) from None
 
     def run(self, feeds: Arrays) -> Sequence[Array]:
         """All outputs, in the order they were asked for, as arrays of their own."""
-        results: Mapping[Any, Array] = self._request.infer(dict(feeds), share_inputs=True)
-        return [results[output] for output in self._outputs]
+        request = self._requests.get()
+        try:
+            results: Mapping[Any, Array] = request.infer(dict(feeds), share_inputs=True)
+            return [results[output] for output in self._outputs]
+        finally:
+            self._requests.put(request)
 
 
-def options(arithmetic: str, threads: int) -> dict[str, Any]:
+def options(arithmetic: str, threads: int, at_once: int = 1) -> dict[str, Any]:
     """OpenVINO's properties for that arithmetic; `threads` 0: as many as it likes."""
     properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",  # one request with all threads, instead of one a thread
@@ -69,7 +83,10 @@ def options(arithmetic: str, threads: int) -> dict[str, Any]:
         "ENABLE_CPU_PINNING": False,
     }
     if threads:
-        properties["INFERENCE_NUM_THREADS"] = threads
+        properties["INFERENCE_NUM_THREADS"] = threads * at_once
+    if at_once > 1:
+        # Streams share the weights.
+        properties["NUM_STREAMS"] = at_once
     return properties
 
 

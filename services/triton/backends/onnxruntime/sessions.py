@@ -67,9 +67,10 @@ def fastest_on_cpu(
     contract: Contract,
     environment: Mapping[str, str],
     tell: Tell,
+    at_once: int = 1,
 ) -> Session:
     """`first` (ONNX Runtime with the configured file), or another runtime where the environment allows one and it is
-    faster here. What is chosen is told in a sentence, with the figures."""
+    faster here, for so many runs at once. What is chosen is told in a sentence, with the figures."""
     name = cpu_runtimes.wanted(environment)
     if name == cpu_runtimes.ONNX_RUNTIME or not cpu_runtimes.is_classifier(config):
         return first
@@ -95,6 +96,7 @@ def fastest_on_cpu(
             threads,
             list(contract.outputs),
             may_quantize=cpu_runtimes.may_quantize(candidate.file, name),
+            at_once=at_once,
         )
 
     with remembered.alone(path):
