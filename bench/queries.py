@@ -38,7 +38,6 @@ from tests.conftest import environment_of, make_settings, with_database
 from tests.embedded import free_port, open_folder, running_postgres, running_redis
 
 DAYS = 30
-REPORTED_EVERY_S = 1.1
 Request = Callable[[random.Random], str]
 
 
@@ -147,32 +146,6 @@ def measure_http(connection: http.client.HTTPConnection, rounds: int) -> dict[st
     return seconds
 
 
-def rows_read(connection: http.client.HTTPConnection, dsn: str) -> dict[str, int]:
-    """Rows and index entries that PostgreSQL reads for one answer of each kind: the profile behind the times."""
-    asked = requests(_cursors(connection))
-    chance = random.Random(3)
-    found = {}
-    for number, (name, request) in enumerate(asked.items()):
-        # A session reports what it read at the end of a statement, but at most once a second.
-        time.sleep(REPORTED_EVERY_S)
-        get(connection, "/api/posts?source=nobody")
-        before = asyncio.run(_rows_so_far(dsn))
-        time.sleep(REPORTED_EVERY_S)
-        get(connection, request(chance))
-        found[name] = asyncio.run(_rows_so_far(dsn)) - before
-        show("counting rows", number + 1, len(asked))
-    return found
-
-
-async def _rows_so_far(dsn: str) -> int:
-    """Asked from another database, so that the question is not counted."""
-    connection = await asyncpg.connect(with_database(dsn, "postgres"))
-    database = dsn.rpartition("/")[2].partition("?")[0]
-    rows: int = await connection.fetchval("SELECT tup_returned FROM pg_stat_database WHERE datname = $1", database)
-    await connection.close()
-    return rows
-
-
 async def measure_calls(dsn: str, rounds: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {}
     async with open_pool(dsn, max_size=2, server_settings=PLANNING) as pool:
@@ -234,9 +207,7 @@ def measure(folder: Path, dsn: str, posts: int, rounds: int) -> dict[str, dict[s
     redis_folder.chmod(0o755)
     with running_redis(redis_folder) as redis_url, running_api(own, redis_url) as connection:
         seconds = measure_http(connection, rounds)
-        rows = rows_read(connection, own)
-    seconds |= asyncio.run(measure_calls(own, rounds))
-    return {name: summary(values) | ({"rows": rows[name]} if name in rows else {}) for name, values in seconds.items()}
+    return {name: summary(values) for name, values in (seconds | asyncio.run(measure_calls(own, rounds))).items()}
 
 
 def cpu_model() -> str:

@@ -1,7 +1,7 @@
 """`python -m bench queries`: what the API asks the database, at several sizes of it. Measured by `bench.queries`.
 
 That is a program of its own, `python -m bench.queries --posts 10000,1000000 --json FILE`; here its figures become a
-part of the document: {"sizes": {posts: {query: {"p50_ms": …, "p95_ms": …, "p99_ms": …, "n": …, "rows": …}}}}.
+part of the document: {"sizes": {posts: {query: {"p50_ms": …, "p95_ms": …, "p99_ms": …, "n": …}}}}.
 """
 
 import json
@@ -49,7 +49,6 @@ def tables(results: Any) -> str:
             name,
             *(sizes[size][name][f"p{percent}_ms"] for size in sizes for percent in (50, 95, 99)),
             sizes[most][name]["p95_ms"] / sizes[fewest][name]["p95_ms"],
-            *(sizes[size][name].get("rows") for size in (fewest, most)),
         ]
         for name in sizes[fewest]
     ]
@@ -57,8 +56,7 @@ def tables(results: Any) -> str:
     return "\n\n".join(
         [
             "Milliseconds by the number of stored posts, and how many times as long p95 takes with the most of them:",
-            table(["", *columns, "p95, most to fewest", *(f"{size:,}: rows" for size in (fewest, most))], rows),
-            "Rows: what PostgreSQL reads for one answer, rows and index entries.",
+            table(["", *columns, "p95, most to fewest"], rows),
         ]
     )
 
