@@ -3,8 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-# What a run costs beside its tokens, in tokens: so much padding is cheaper than another run. Measured in process
-# (`python -m bench.request_cost`).
+# What a run costs beside its tokens, in tokens: so much padding is cheaper than another run. With the starter models in
+# process, a run of few rows takes 0.6 to 1.4 ms longer than its tokens of 0.09 ms do: 7 to 15 of them.
 RUN_TOKENS = 12
 # Texts share a run only where their own lengths lie in the same block of so many tokens. A processor adds up 16 numbers
 # at a time and the rest of a row in another order, so padding beyond the next multiple of 16 moves an answer by a
