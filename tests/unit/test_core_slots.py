@@ -4,7 +4,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ def hold(item):
     print("held", flush=True)
     time.sleep(60)
 
-CoreSlots(Path(sys.argv[1]), 1).map(hold, [0])
+CoreSlots(Path(sys.argv[1]), int(sys.argv[2])).map(hold, [0])
 """
 
 
@@ -78,15 +80,34 @@ def test_a_slot_comes_back_after_an_error(tmp_path: Path) -> None:
     assert slots.map(lambda item: 1 // item, [1]) == [1]
 
 
+@contextmanager
+def holder(folder: Path, count: int) -> Iterator[subprocess.Popen[str]]:
+    """A process at work in the first slot."""
+    command = [sys.executable, "-c", HOLDER, str(folder), str(count)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_slot_is_free_again_when_its_holder_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "held\n"
-        slots = CoreSlots(tmp_path, 1)
+    with holder(tmp_path, 1) as process, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(CoreSlots(tmp_path, 1).map, lambda item: item, [7])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        process.kill()
+        assert waiting.result(10) == [7]
+
+
+def test_an_instance_that_came_when_all_slots_were_owned_takes_the_next_that_is_free(tmp_path: Path) -> None:
+    with holder(tmp_path, 2) as process:
+        second, third = (CoreSlots(tmp_path, 2) for _ in range(2))
+        process.kill()
+        process.wait()
         with ThreadPoolExecutor(1) as thread:
-            waiting = thread.submit(slots.map, lambda item: item, [7])
-            with pytest.raises(TimeoutError):
-                waiting.result(0.2)
-            holder.kill()
-            assert waiting.result(10) == [7]
+            # While the second computes on its own.
+            found = second.map(lambda _: thread.submit(third.map, lambda item: item, [7]).result(10), [0])
+    assert found == [[7]]

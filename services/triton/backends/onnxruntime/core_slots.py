@@ -32,22 +32,20 @@ class CoreSlots:
 
     def __init__(self, folder: Path, count: int) -> None:
         self.count = count
-        # Its own as long as this process lives: the first that nobody has; the last where there are more instances.
-        self._ownership = [_open(folder / f"owner-{slot}") for slot in range(count)]
-        own = next((slot for slot, file in enumerate(self._ownership) if _try_lock(file)), count - 1)
-        self._own = _open(folder / f"slot-{own}")
-        # A lock belongs to the file as it was opened, so each helper has its own opening.
-        self._others = [
-            [_open(folder / f"slot-{slot}") for slot in range(count) if slot != own] for _ in range(count - 1)
-        ]
+        self._owners = [_open(folder / f"owner-{slot}") for slot in range(count)]
+        self._owned: int | None = None
+        # A lock belongs to the file as it was opened: a set of openings for each thread.
+        self._openings = [[_open(folder / f"slot-{slot}") for slot in range(count)] for _ in range(count)]
         self._helpers = ThreadPoolExecutor(max(1, count - 1), thread_name_prefix="helper")
+        self._own()
 
     def map(self, action: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """What `action` gives for each item, in their order; begun in their order, several at once where slots idle."""
-        work = _Work(action, items)
-        helpers = [self._helpers.submit(self._help, work, others) for others in self._others[: len(items) - 1]]
+        work, own = _Work(action, items), self._own()
+        mine, *openings = self._openings
+        helpers = [self._helpers.submit(self._help, work, files, own) for files in openings[: max(0, len(items) - 1)]]
         try:
-            with _locked(self._own):
+            with _locked(mine[own]):
                 while work.do_one():
                     pass
         finally:
@@ -57,7 +55,17 @@ class CoreSlots:
             raise failure
         return work.results()
 
-    def _help(self, work: "_Work[Item, Result]", others: Sequence[int]) -> None:
+    def _own(self) -> int:
+        """The slot of this instance for as long as its process lives: the first that nobody has.
+
+        Where all have an owner (a new version is loaded beside the former one), the last, until one is free.
+        """
+        if self._owned is None:
+            self._owned = next((slot for slot, file in enumerate(self._owners) if _try_lock(file)), None)
+        return self.count - 1 if self._owned is None else self._owned
+
+    def _help(self, work: "_Work[Item, Result]", files: Sequence[int], own: int) -> None:
+        others = [file for slot, file in enumerate(files) if slot != own]
         while work.waiting:
             idle = [file for file in others if _is_free(file)]
             time.sleep(IDLE_S)
