@@ -16,6 +16,7 @@ from export.spec import (
     Manifest,
     ModelSpec,
     SpecError,
+    Target,
     lengths_on_cpu,
     lengths_up_to,
 )
@@ -46,10 +47,10 @@ def specs(draw: st.DrawFn) -> ModelSpec:
 
 @given(specs(), st.sampled_from(TARGETS), st.integers(1, 64), st.integers(1, 8), st.integers(0, 10_000))
 def test_a_configuration_gives_back_what_it_was_generated_from(
-    made: ModelSpec, target: str, threads: int, instances: int, delay: int
+    made: ModelSpec, target: Target, threads: int, instances: int, delay: int
 ) -> None:
     serving = Serving(threads, instances, delay, tuned_cores=4)
-    config = parse(render(made, target, weights_sha256=SHA256, serving=serving))  # type: ignore[arg-type] # a str
+    config = parse(render(made, target, weights_sha256=SHA256, serving=serving))
     assert spec_of(config) == made
     assert target_of(config) == target
     # Threads are a matter of processors.

@@ -4,30 +4,18 @@ every request its own rows back."""
 # The backend's folder is on the module path only while these tests run.
 # mypy: disable-error-code="import-not-found"
 
-import sys
 from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.triton.backends.onnxruntime.length_groups import BLOCK_TOKENS, RUN_TOKENS, groups
 
-BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
 LENGTHS = tuple(range(8, 68, 4))
 UNLUCKY = 13
-
-
-@pytest.fixture(scope="module", autouse=True)
-def module_path() -> Any:
-    """As Triton's stub does it: the backend's folder is on the module path."""
-    sys.path.append(str(BACKEND))
-    yield
-    sys.path.remove(str(BACKEND))
 
 
 class Summing:

@@ -4,7 +4,6 @@
 # mypy: disable-error-code="import-not-found"
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
 ZEN5 = frozenset({"avx512_bf16", "avx512_vnni"})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def module_path() -> Any:
-    """As Triton's stub does it: the backend's folder is on the module path."""
-    sys.path.append(str(BACKEND))
-    yield
-    sys.path.remove(str(BACKEND))
 
 
 @pytest.fixture

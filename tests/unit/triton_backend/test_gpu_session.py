@@ -3,9 +3,7 @@
 # The backend's folder is on the module path only while these tests run.
 # mypy: disable-error-code="import-not-found"
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,17 +12,8 @@ from onnx import TensorProto, helper
 
 from tests.integration.triton_models import classifier, model
 
-BACKEND = Path(__file__).parents[2] / "services" / "triton" / "backends" / "onnxruntime"
 CPU = "CPUExecutionProvider"
 HIDDEN = 8
-
-
-@pytest.fixture(scope="module", autouse=True)
-def module_path() -> Any:
-    """As Triton's stub does it: the backend's folder is on the module path."""
-    sys.path.append(str(BACKEND))
-    yield
-    sys.path.remove(str(BACKEND))
 
 
 def attending(folder: Path, *, fused: bool) -> Path:

@@ -3,7 +3,6 @@
 # The backend's folder is on the module path only while these tests run.
 # mypy: disable-error-code="import-not-found"
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,9 @@ from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-PROJECT = Path(__file__).parents[2]
-BACKEND = PROJECT / "services" / "triton" / "backends" / "onnxruntime"
-REPOSITORY = PROJECT / "model_repository"
+from tests.conftest import ROOT
 
-
-@pytest.fixture(scope="module", autouse=True)
-def module_path() -> Any:
-    """As Triton's stub does it: the backend's folder is on the module path."""
-    sys.path.append(str(BACKEND))
-    yield
-    sys.path.remove(str(BACKEND))
+REPOSITORY = ROOT / "model_repository"
 
 
 def contract(max_batch_size: int = 8) -> Any:
