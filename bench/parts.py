@@ -88,7 +88,7 @@ def by_python(reply: bytes) -> Any:
         stream.feed_data(reply)
         parser = _AsyncRESP2Parser(2**16)
         parser._stream, parser._connected = stream, True
-        parser.encoder = Encoder("utf-8", "strict", False)  # type: ignore[no-untyped-call] # untyped there
+        parser.encoder = Encoder("utf-8", "strict", False)  # type: ignore[no-untyped-call] # the library leaves it untyped
         return await parser.read_response()
 
     return asyncio.run(parse())

@@ -1,7 +1,7 @@
 """What a request costs beside its tokens, with the starter models on this machine: `python -m bench.request_cost`.
 
 Milliseconds of single requests of several sizes, and the line through them: so many for a request, so many for a token.
-Their ratio says how much padding is cheaper than another request (services/inference/batching.py, REQUEST_TOKENS).
+Their ratio says how much padding would be cheaper than another request: why clients send texts of all lengths in one.
 """
 
 import argparse

@@ -60,14 +60,14 @@ class Subscription:
                 log.warning("subscription_lost", channel=RESULTS_CHANNEL, reason=str(error))
             finally:
                 self._listening.clear()
-                await pubsub.aclose()  # type: ignore[no-untyped-call] # untyped there # the library leaves it untyped
+                await pubsub.aclose()  # type: ignore[no-untyped-call] # the library leaves it untyped
             # A server that accepts and hangs up at once must not be asked without a pause.
             await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def _subscribe(self, pubsub: PubSub) -> None:
         """Returns when Redis has confirmed; Transient if it is away."""
         # A connection of its own for each attempt: one that failed half-way remembers half of it.
-        await pubsub.aclose()  # type: ignore[no-untyped-call] # untyped there
+        await pubsub.aclose()  # type: ignore[no-untyped-call] # the library leaves it untyped
         with redis_errors():
             await pubsub.subscribe(RESULTS_CHANNEL)
             message = await pubsub.get_message(timeout=CONFIRMATION_TIMEOUT_S)

@@ -39,4 +39,4 @@ def configure_logging(service: str, level: str, log_format: str) -> None:
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    return structlog.get_logger(name)  # type: ignore[no-any-return] # as configured
+    return structlog.get_logger(name)  # type: ignore[no-any-return] # what we configured above

@@ -120,7 +120,7 @@ async def test_a_process_that_dies_or_freezes_in_its_turn_hands_it_on(
     frozen = await asyncpg.connect(database_url)
     turn = frozen.transaction()
     await turn.start()
-    assert await queries.take_turn(frozen)  # type: ignore[arg-type] # no pool
+    assert await queries.take_turn(frozen)  # type: ignore[arg-type] # a connection without a pool will do
     watch = AlertWatch(pool, client, RULE)
     assert await change(watch) is None
 

@@ -11,6 +11,7 @@ import pytest
 import redis.asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from services.api import counts, live
 from services.common.messages import AlertMessage, ResultsMessage, encode_message
@@ -166,9 +167,9 @@ async def test_beyond_the_limit_browsers_are_asked_to_come_later(settings: Setti
 async def test_pages_of_other_hosts_are_refused(settings: Settings) -> None:
     async with running_api(settings) as api:
         with pytest.raises(InvalidStatus) as refused:
-            await connect(api.live_url, origin="http://evil.example")  # type: ignore[arg-type] # a NewType
+            await connect(api.live_url, origin=Origin("http://evil.example"))
         assert refused.value.response.status_code == 403
-        async with connect(api.live_url, origin=f"http://{api.host}") as browser:  # type: ignore[arg-type] # a NewType
+        async with connect(api.live_url, origin=Origin(f"http://{api.host}")) as browser:
             await receive(browser, "connected")
 
 

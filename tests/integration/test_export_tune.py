@@ -80,7 +80,7 @@ def client(url: str) -> Iterator[InferenceServerClient]:
 
 def tuned(repository: Repository, url: str, limit_ms: float = GENEROUS_MS, **changes: object) -> TuneResult:
     values = {"grid": GRID, "load": SHORT, "rounds": 2, "cores": CORES, "report": print} | changes
-    return tune(repository.folder, NAME, triton=url, latency_limit_ms=limit_ms, **values)  # type: ignore[arg-type] # options
+    return tune(repository.folder, NAME, triton=url, latency_limit_ms=limit_ms, **values)  # type: ignore[arg-type] # of several types
 
 
 def served(client: InferenceServerClient) -> ModelConfig:

@@ -32,7 +32,7 @@ ROWS, LENGTH = 16, 32
 FIRST_ID, LAST_ID = 5, 400
 MIN_ROUNDS, MAX_ROUNDS, BUDGET_S = 3, 15, 3.0
 # A text's probabilities alone and in a batch, where clients pad it most: within a block of 16 tokens, in steps of 4
-# (services/inference/batching.py, export/spec.py).
+# (length_groups.py, export/spec.py).
 MAX_DEPENDENCE = 1e-3
 COMPANY_LENGTH, STEP = 28, 4
 # From those of the configured file in ONNX Runtime, for made-up texts: what is further off is broken, not rounded.

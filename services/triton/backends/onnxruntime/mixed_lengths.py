@@ -13,13 +13,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from length_groups import groups
-from ort_batches import Array, Arrays, Outcome
+from ort_batches import Array, Arrays, Outcome, Run
 
 IDS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
 PARAMETER = "padded_lengths"
-
-
-Run = Callable[[Arrays], Sequence[Array]]
 
 
 class Slots(Protocol):
