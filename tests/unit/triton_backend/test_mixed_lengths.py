@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,3 +128,12 @@ def test_lengths_are_those_of_the_configuration() -> None:
 
     assert lengths_of({"parameters": {"padded_lengths": {"string_value": "16,8"}}}) == (8, 16)
     assert lengths_of({"parameters": {}}) == ()
+
+
+@pytest.mark.parametrize("text", ["", "8,x", "8,,16", "0,8", "-4"])
+def test_lengths_that_are_none_are_refused_by_name(text: str) -> None:
+    from mixed_lengths import lengths_of
+    from ort_options import OptionError
+
+    with pytest.raises(OptionError, match="parameter padded_lengths: "):
+        lengths_of({"parameters": {"padded_lengths": {"string_value": text}}})

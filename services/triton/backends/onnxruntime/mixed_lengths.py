@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import ort_options
 from length_groups import groups
 from ort_batches import Array, Arrays, Outcome, Run
 
@@ -34,9 +35,18 @@ class Row(NamedTuple):
 
 
 def lengths_of(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """What texts are padded to, ascending; empty where the configuration leaves that to the clients."""
-    text = config.get("parameters", {}).get(PARAMETER, {}).get("string_value", "")
-    return tuple(sorted(int(length) for length in text.split(","))) if text else ()
+    """What texts are padded to, ascending; empty where the configuration leaves that to the clients.
+
+    OptionError where it names something else than lengths.
+    """
+    return ort_options.parameter(config, PARAMETER, _lengths, ())
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    lengths = tuple(sorted({ort_options.integer(length) for length in text.split(",")}))
+    if lengths[0] < 1:
+        raise ValueError(f"a length of {lengths[0]} tokens is none")
+    return lengths
 
 
 def run_all(requests: Sequence[Arrays], lengths: Sequence[int], run: Run, slots: Slots | None = None) -> list[Outcome]:
