@@ -10,11 +10,16 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
+    MasterDownError,
     NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
 from services.common.errors import ConfigurationError, Transient
@@ -55,9 +60,12 @@ def redis_errors() -> Iterator[None]:
         raise ConfigurationError(f"Redis refuses our password or rights: {error}; check REDIS_URL") from error
     except (ConnectionError, TimeoutError, BusyLoadingError, OSError) as error:
         raise Transient(f"Redis is not reachable: {error or type(error).__name__}") from error
+    except (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError, ClusterDownError) as error:
+        # A full server, or a replica in mid-failover, refuses for now, not for good. The client has taken the code off.
+        raise Transient(f"Redis refuses for now: {error}") from error
     except ResponseError as error:
-        # A full server, one that is loading or a replica in mid-failover refuses for now, not for good.
-        if str(error).startswith(("OOM", "LOADING", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MISCONF")):
+        # "BUSY ": a script runs for long. The space tells it from BUSYGROUP.
+        if str(error).startswith(("MISCONF", "NOREPLICAS", "BUSY ")):
             raise Transient(f"Redis refuses for now: {error}") from error
         raise
     except RedisError as error:

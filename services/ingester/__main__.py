@@ -62,14 +62,16 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
             posts = [item for item in batch if isinstance(item, Post)]
             refused = [item for item in batch if isinstance(item, Malformed)]
             letters = [
-                DeadLetter("", {k.encode(): v.encode() for k, v in item.fields.items()}, item.reason, item.error)
+                DeadLetter(
+                    "", {k.encode(): v.encode() for k, v in item.fields.items()}, item.reason, item.error, cut=item.cut
+                )
                 for item in refused
             ]
             for item in refused:
                 REFUSED.labels(item.reason).inc()
                 log.warning("not a post; it is among the dead letters", reason=item.reason, error=item.error)
             return (
-                await until_done("dead letters", partial(bury, redis, stream, letters), stopping)
+                await until_done("dead letters", partial(bury, redis, stream, letters, group), stopping)
                 and await wait_for_room(publisher, len(posts), settings.max_stream_lag, stopping)
                 and await until_done("publish", partial(publisher.publish, posts), stopping)
             )

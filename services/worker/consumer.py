@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ class Consumer:
         self.name = consumer_name()
         self._redis = redis
         self._stream = stream
-        self._group = group
+        self.group = group
         self._count = count
         self._block_ms = block_ms
         self._claim_idle_ms = claim_idle_ms
@@ -71,8 +71,8 @@ class Consumer:
         except ResponseError as error:
             if not is_no_group(error):
                 raise
-            log.warning("the consumer group is gone (was Redis emptied?); creating it again", group=self._group)
-            await ensure_group(self._redis, self._stream, self._group)
+            log.warning("the consumer group is gone (was Redis emptied?); creating it again", group=self.group)
+            await ensure_group(self._redis, self._stream, self.group)
             raise Transient("the consumer group was missing and has been created again") from None
 
     async def acknowledge(self, entries: Sequence[Entry], announcement: bytes | None = None) -> None:
@@ -84,9 +84,13 @@ class Consumer:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 if announcement is not None:
                     pipeline.publish(RESULTS_CHANNEL, announcement)
-                pipeline.xack(self._stream, self._group, *ids)
+                pipeline.xack(self._stream, self.group, *ids)
                 await pipeline.execute()
         self._in_hand.difference_update(ids)
+
+    def let_go(self, stream_ids: Iterable[str]) -> None:
+        """Takes entries out of hand that somebody else acknowledges; what is still pending is taken over again."""
+        self._in_hand.difference_update(stream_ids)
 
     async def _claim(self) -> list[Entry]:
         """Entries that some worker read and did not acknowledge within the idle time."""
@@ -95,7 +99,7 @@ class Consumer:
             return []
         answer: Any = await self._redis.xautoclaim(
             self._stream,
-            self._group,
+            self.group,
             self.name,
             min_idle_time=self._claim_idle_ms,
             start_id=self._claim_cursor,
@@ -116,24 +120,24 @@ class Consumer:
 
     async def _read_new(self) -> list[Entry]:
         answer: Any = await self._redis.xreadgroup(
-            self._group, self.name, {self._stream: ">"}, count=self._count, block=self._block_ms
+            self.group, self.name, {self._stream: ">"}, count=self._count, block=self._block_ms
         )
         return [Entry(stream_id.decode(), fields) for _, entries in answer or () for stream_id, fields in entries]
 
     async def forget_dead_consumers(self) -> None:
         """Removes consumers that hold nothing and have long been silent; their names would pile up for ever."""
         with redis_errors():
-            for consumer in await self._redis.xinfo_consumers(self._stream, self._group):
+            for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
                 name = consumer["name"].decode()
                 if name != self.name and consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_AFTER_MS:
-                    await self._redis.xgroup_delconsumer(self._stream, self._group, name)
+                    await self._redis.xgroup_delconsumer(self._stream, self.group, name)
 
     async def leave(self) -> None:
         """Takes this consumer out of the group if it holds nothing; what it holds would be lost with it."""
         with redis_errors():
-            for consumer in await self._redis.xinfo_consumers(self._stream, self._group):
+            for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
                 if consumer["name"].decode() == self.name and consumer["pending"] == 0:
-                    await self._redis.xgroup_delconsumer(self._stream, self._group, self.name)
+                    await self._redis.xgroup_delconsumer(self._stream, self.group, self.name)
 
 
 @asynccontextmanager

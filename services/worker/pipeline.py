@@ -94,9 +94,13 @@ class Pipeline:
         """Tells everybody, then Redis that the entries are done."""
         letters = [*batch.letters, *stored.letters]
         with metrics.STAGE_SECONDS.labels("acknowledge").time():
-            # By itself and before: an acknowledged letter that Redis refused to take would be lost.
-            await bury(self.redis, self.stream, letters)
-            await self.consumer.acknowledge(batch.entries, announcement(stored.new))
+            # Burying acknowledges the letters' entries itself. Acknowledged here, they would be lost where it found no
+            # group: the one that is made again gives them again.
+            await bury(self.redis, self.stream, letters, self.consumer.group)
+            buried = {letter.stream_id for letter in letters}
+            self.consumer.let_go(buried)
+            done = [entry for entry in batch.entries if entry.stream_id not in buried]
+            await self.consumer.acknowledge(done, announcement(stored.new))
         metrics.BATCH_POSTS.observe(len(batch.entries))
         metrics.POSTS_REDELIVERED.inc(stored.redelivered)
         for letter in letters:

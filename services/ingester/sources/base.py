@@ -19,12 +19,14 @@ class Malformed:
     """What a source received and could not read as a post; it belongs among the dead letters.
 
     `reason` is a short, countable code, `error` a sentence that names the place, `fields` what could be read of it,
-    every value cut to a few thousand characters.
+    `cut` the names of those that are not whole: cut to a few thousand characters, or with characters replaced that no
+    UTF-8 can spell.
     """
 
     reason: str
     error: str
     fields: Mapping[str, str]
+    cut: tuple[str, ...] = ()
 
 
 Batch: TypeAlias = Sequence[Post | Malformed]

@@ -8,13 +8,14 @@ A recording has to be the same post the second time, so that replaying it twice 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 from services.common.errors import MalformedPost
-from services.common.messages import Post, make_post
+from services.common.messages import MAX_CONTENT_CHARS, Post, make_post
 from services.ingester.sources.base import Malformed
 
-# What a dead letter keeps of a field: enough to see what is wrong, even where 40,000 characters are not.
+# What a dead letter keeps of a field that is longer than it may be: enough to see what is wrong.
 MAX_KEPT_CHARS = 4_000
 FIELDS = ("post_id", "source", "content", "author", "created_at")
 ALIASES = {"platform": "source", "text": "content"}
@@ -38,14 +39,18 @@ def to_post(fields: Mapping[str, str | None], place: str) -> Post | Malformed:
 
 
 def malformed(reason: str, message: str, place: str, fields: Mapping[str, str]) -> Malformed:
-    return Malformed(reason, f"{place}: {message}", {name: _kept(value) for name, value in fields.items()})
+    kept = {name: _kept(name, value) for name, value in fields.items()}
+    cut = tuple(name for name, value in fields.items() if kept[name] != value)
+    return Malformed(reason, f"{place}: {message}", kept, cut)
 
 
 def unreadable(reason: str, message: str, place: str, raw: bytes) -> Malformed:
     """A dead letter for a line that has no fields: it keeps the line's beginning as `line`."""
-    return malformed(
+    letter = malformed(
         reason, message, place, {"line": raw[: 4 * MAX_KEPT_CHARS].decode("utf-8", "replace").rstrip("\r\n")}
     )
+    whole = letter.fields["line"].encode() == raw.rstrip(b"\r\n")
+    return letter if whole else replace(letter, cut=("line",))
 
 
 def derived_post_id(fields: Mapping[str, str | None]) -> str:
@@ -69,5 +74,6 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _kept(value: str) -> str:
-    return value[:MAX_KEPT_CHARS].encode("utf-8", "replace").decode("utf-8")
+def _kept(name: str, value: str) -> str:
+    whole = name == "content" and len(value) <= MAX_CONTENT_CHARS
+    return (value if whole else value[:MAX_KEPT_CHARS]).encode("utf-8", "replace").decode("utf-8")
