@@ -30,6 +30,10 @@ CONNECT_TIMEOUT_S = 5.0
 SOCKET_TIMEOUT_S = 30.0
 
 
+class NoGroup(Transient):
+    """Redis has lost the consumer group, or the stream; a worker that reads creates both again."""
+
+
 def dead_letter_stream(stream: str) -> str:
     return f"{stream}:dead"
 
@@ -67,6 +71,8 @@ def redis_errors() -> Iterator[None]:
         # "BUSY ": a script runs for long. The space tells it from BUSYGROUP.
         if str(error).startswith(("MISCONF", "NOREPLICAS", "BUSY ")):
             raise Transient(f"Redis refuses for now: {error}") from error
+        if str(error).startswith(("NOGROUP", "no such key")):
+            raise NoGroup(f"Redis lost the consumer group: {error}") from error
         raise
     except RedisError as error:
         raise Transient(f"Redis: {error}") from error
@@ -79,10 +85,6 @@ class GroupState:
     lag: int
     pending: int
     consumers: int
-
-
-def is_no_group(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and str(error).startswith("NOGROUP")
 
 
 async def ensure_group(redis: Redis, stream: str, group: str) -> None:
@@ -101,19 +103,16 @@ async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
     Redis cannot count the lag after entries were deleted from the middle (it answers nil); the length is then an upper
     bound, and back-pressure errs on the safe side.
     """
-    with redis_errors():
-        try:
-            groups = await redis.xinfo_groups(stream)
-        except ResponseError as error:
-            if "no such key" in str(error):
-                return GroupState(lag=0, pending=0, consumers=0)
-            raise
-        for info in groups:
-            if _text(info["name"]) == group:
-                lag = info.get("lag")
-                lag = await redis.xlen(stream) if lag is None else lag
-                return GroupState(lag=int(lag), pending=int(info["pending"]), consumers=int(info["consumers"]))
-        return GroupState(lag=int(await redis.xlen(stream)), pending=0, consumers=0)
+    try:
+        with redis_errors():
+            for info in await redis.xinfo_groups(stream):
+                if _text(info["name"]) == group:
+                    lag = info.get("lag")
+                    lag = await redis.xlen(stream) if lag is None else lag
+                    return GroupState(lag=int(lag), pending=int(info["pending"]), consumers=int(info["consumers"]))
+            return GroupState(lag=int(await redis.xlen(stream)), pending=0, consumers=0)
+    except NoGroup:
+        return GroupState(lag=0, pending=0, consumers=0)
 
 
 async def trim_processed(redis: Redis, stream: str) -> int:

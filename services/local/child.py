@@ -20,7 +20,9 @@ class Child:
 
     `ready` does a real operation (a query, a ping, an inference) and returns whether it succeeded; it raises nothing
     but NeverReady and must return within a few seconds. While the process runs, the supervisor calls it again every
-    `health_interval_s`; after `health_failures` failures in a row it restarts the process (0: never).
+    `health_interval_s`; after `health_failures` failures in a row it restarts the process (0: never). `alive` is asked
+    in its place once the child was ready for the first time: for a process that says "not ready" while another one is
+    away, which no restart would mend.
     `environment` is complete: nothing is inherited. `stdin` is written at the start and closed (a password that way
     does not show in the process list). `arguments` follow the command; they are asked for at each start.
     """
@@ -29,6 +31,7 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str]
     ready: Check
+    alive: Check | None = None
     arguments: Callable[[], Sequence[str]] = tuple
     cwd: Path = field(default_factory=Path.cwd)
     uid: int | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -30,6 +31,21 @@ def answers_metrics(port: int, having: str = "") -> Check:
     async def check() -> bool:
         status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
         return status == 200 and (not having or having.encode() in body.splitlines())
+
+    return _quietly(check)
+
+
+def beats(port: int, metric: str, within_s: float) -> Check:
+    """The metrics answer, and the time in `metric` (seconds since the epoch) is not older than `within_s`.
+
+    Metrics come from a thread of their own: they would answer also where everything else hangs.
+    """
+
+    async def check() -> bool:
+        status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        lines = (line.split() for line in body.decode().splitlines())
+        beat_at = next((float(words[1]) for words in lines if words[:1] == [metric]), 0.0)
+        return status == 200 and time.time() - beat_at <= within_s
 
     return _quietly(check)
 

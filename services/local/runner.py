@@ -182,7 +182,8 @@ class Runner:
 
     async def _check(self, process: Process) -> bool:
         """One readiness check, given up when the process ends or has to be stopped meanwhile; NeverReady passes."""
-        check = asyncio.ensure_future(asyncio.wait_for(self.child.ready(), CHECK_TIMEOUT_S))
+        healthy = (self.child.alive if self.first_ready.done() else None) or self.child.ready
+        check = asyncio.ensure_future(asyncio.wait_for(healthy(), CHECK_TIMEOUT_S))
         await _first_of(check, process.ended, self._stopping)
         if self._over(process):
             # Somebody else may have answered in place of a dead process.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.common.settings import Settings
 from services.local.child import Child
-from services.local.http_checks import answers_health, answers_metrics, stays_alive
+from services.local.http_checks import answers_health, answers_metrics, beats, stays_alive
 from services.local.named_servers import NamedServers
 from services.local.passwords import Passwords
 from services.local.ports import LOOPBACK, PortNeed
@@ -30,6 +30,8 @@ SERVICE_STOP_TIMEOUT_S = 20.0
 ALIVE_S = 0.3
 # The line of its metrics with which a worker says that its servers and models are there.
 WORKER_READY = "undertone_worker_ready 1.0"
+# Its event loop sets this every second; one that has not for so long hangs.
+WORKER_BEAT, WORKER_BEAT_WITHIN_S = "undertone_worker_heartbeat_timestamp_seconds", 30.0
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def _workers(plan: Plan, environment: dict[str, str]) -> list[Child]:
             command=[sys.executable, "-m", "services.worker"],
             environment=environment | {"WORKER_METRICS_PORT": str(port)},
             ready=answers_metrics(port, WORKER_READY) if port else stays_alive(ALIVE_S),
+            alive=beats(port, WORKER_BEAT, WORKER_BEAT_WITHIN_S) if port else None,
             cwd=plan.project_dir,
             stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
             health_failures=6 if port else 0,

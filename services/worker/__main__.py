@@ -1,10 +1,13 @@
 """`python -m services.worker`: one worker; start as many as you like."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 from services.common.cancellation import stop_if_cancelled
-from services.common.database import open_pool
+from services.common.circuit import Circuit
+from services.common.database import database_errors, open_pool
 from services.common.errors import Transient
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
@@ -12,7 +15,7 @@ from services.common.metrics import serve_metrics
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
-from services.common.streams import ensure_group, group_state, open_redis, trim_processed
+from services.common.streams import ensure_group, group_state, open_redis, redis_errors, trim_processed
 from services.inference.analyzer import open_analyzer
 from services.worker import metrics
 from services.worker.consumer import Consumer, joined
@@ -23,8 +26,14 @@ from services.worker.upkeep.run import keep_storage
 log = get_logger(__name__)
 
 HOUSEKEEPING_INTERVAL_S = 5.0
+HEARTBEAT_INTERVAL_S = 1.0
+# What is in hand is held this many times before it could count as idle.
+HOLDS_BEFORE_IDLE = 4
 # A batch that waits for a dependency when the worker is told to stop is left to the others after this long.
 DRAIN_TIMEOUT_S = 10.0
+
+# What it is called in the log, what is done, and how many seconds later again.
+Round: TypeAlias = tuple[str, Callable[[], Awaitable[None]], float]
 
 
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
@@ -41,10 +50,38 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             block_ms=settings.worker_block_ms,
             claim_idle_ms=settings.worker_claim_idle_ms,
         )
-        pipeline = Pipeline(consumer, analyzer, pool, redis, settings.redis_stream_name)
-        conveyor = Conveyor(
-            consumer, pipeline, batch_posts=settings.worker_batch_size, in_flight=settings.worker_batches_in_flight
+
+        async def ping_redis() -> None:
+            with redis_errors():
+                await redis.ping()
+
+        async def ask_postgres() -> None:
+            with database_errors():
+                await pool.fetchval("SELECT 1")
+
+        circuits = {
+            "redis": Circuit("redis", ping_redis),
+            "postgres": Circuit("postgres", ask_postgres),
+            # A real inference: Triton says ready also when the process behind a model is dead.
+            "triton": Circuit("triton", analyzer.check),
+        }
+        pipeline = Pipeline(
+            consumer,
+            analyzer,
+            pool,
+            redis,
+            settings.redis_stream_name,
+            triton=circuits["triton"],
+            postgres=circuits["postgres"],
         )
+        conveyor = Conveyor(
+            consumer,
+            pipeline,
+            circuits["redis"],
+            batch_posts=settings.worker_batch_size,
+            in_flight=settings.worker_batches_in_flight,
+        )
+        prepared = False
 
         async def prepare() -> None:
             await migrate(settings.database_dsn)
@@ -58,22 +95,27 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             metrics.LAG.set(state.lag)
             metrics.PENDING.set(state.pending)
 
+        async def beat() -> None:
+            metrics.HEARTBEAT.set_to_current_time()
+
+        def is_ready() -> bool:
+            return prepared and not any(circuit.is_open for circuit in circuits.values())
+
+        metrics.READY.set_function(is_ready)
         with serve_metrics(settings.worker_metrics_port, "WORKER_METRICS_PORT"):
-            if not await until_done("start", prepare, stopping):
-                return
-            async with joined(consumer):
-                metrics.READY.set(1)
-                log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
-                housekeeping = [
-                    asyncio.create_task(repeat(keep_house, HOUSEKEEPING_INTERVAL_S)),
-                    asyncio.create_task(keep_storage(settings.database_dsn, settings.retention_days)),
-                ]
-                try:
-                    await work(conveyor, stopping)
-                finally:
-                    for task in housekeeping:
-                        task.cancel()
-                    await asyncio.gather(*housekeeping, return_exceptions=True)
+            async with in_background(("heartbeat", beat, HEARTBEAT_INTERVAL_S)):
+                if not await until_done("start", prepare, stopping):
+                    return
+                async with joined(consumer):
+                    prepared = True
+                    log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
+                    hold_interval_s = settings.worker_claim_idle_ms / 1_000 / HOLDS_BEFORE_IDLE
+                    async with in_background(
+                        ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),
+                        ("holding", consumer.hold, hold_interval_s),
+                        storage=keep_storage(settings.database_dsn, settings.retention_days),
+                    ):
+                        await work(conveyor, stopping)
             if conveyor.abandoned:
                 log.warning("stopped with posts unacknowledged; others take them over", count=conveyor.abandoned)
             else:
@@ -97,12 +139,28 @@ async def after(event: asyncio.Event, seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def repeat(action: Callable[[], Awaitable[None]], interval_s: float) -> None:
+@asynccontextmanager
+async def in_background(*rounds: Round, **others: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs each round again and again, and the others once, until the block ends."""
+    tasks = [asyncio.create_task(repeat(*each), name=each[0]) for each in rounds]
+    tasks += [asyncio.create_task(work, name=name) for name, work in others.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def repeat(what: str, action: Callable[[], Awaitable[None]], interval_s: float) -> None:
     while True:
         try:
             await action()
         except Transient as error:
-            log.debug("housekeeping waits", error=str(error))
+            log.debug("a round waits", what=what, error=str(error))
+        except Exception:
+            # Posts go on without it, for a while: it has to be seen, not to end the worker or to end without a word.
+            log.exception("a round failed", what=what)
         stop_if_cancelled()
         await asyncio.sleep(interval_s)
 

@@ -4,31 +4,42 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
 from services.common.errors import Transient
 from services.common.logging import get_logger
-from services.common.streams import RESULTS_CHANNEL, ensure_group, is_no_group, redis_errors
+from services.common.streams import RESULTS_CHANNEL, NoGroup, ensure_group, redis_errors
 
 log: structlog.typing.FilteringBoundLogger = get_logger(__name__)
 
 # A consumer that has read nothing for so long, and holds nothing, belongs to a worker that is gone.
 FORGET_CONSUMER_AFTER_MS = 3_600_000
+# An entry that so many workers were given and none acknowledged is a suspect: whoever handles it may die of it.
+SUSPECT_AFTER_DELIVERIES = 3
+# A suspect is tried alone, and given up when it has been delivered so often.
+MAX_DELIVERIES = 6
+# Entries whose idle time is set back in one command.
+HELD_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A stream entry as it was read."""
+    """A stream entry as it was read. `deliveries`: how often it was handed to a worker, this time included."""
 
     stream_id: str
     fields: Mapping[bytes, bytes]
+    deliveries: int = 1
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.deliveries >= SUSPECT_AFTER_DELIVERIES
 
     @property
     def added_at(self) -> float:
@@ -52,25 +63,24 @@ class Consumer:
         self._count = count
         self._block_ms = block_ms
         self._claim_idle_ms = claim_idle_ms
-        self._claim_cursor = "0-0"
         self._next_claim_at = 0.0
-        # Read and not yet acknowledged. Waiting for a dependency they may become idle, but nobody has to take them over
-        # from this very process.
+        # Read and not yet acknowledged: ours for as long as this process lives (`hold`).
         self._in_hand: set[str] = set()
+        # Taken over from others, to be read one at a time; with the number of their deliveries so far.
+        self._suspects: deque[tuple[str, int]] = deque()
 
     async def read(self) -> list[Entry]:
         """Up to `count` entries: taken over from the dead, else new ones; none if nothing came in `block_ms`.
 
-        Transient if Redis is away, or has lost the group, which is then created again for the next call.
+        A suspect comes alone. Transient if Redis is away, or has lost the group, which is then created again for the
+        next call.
         """
         try:
             with redis_errors():
-                entries = await self._claim() or await self._read_new()
+                entries = await self._take_over() or await self._read_new()
                 self._in_hand.update(entry.stream_id for entry in entries)
                 return entries
-        except ResponseError as error:
-            if not is_no_group(error):
-                raise
+        except NoGroup:
             log.warning("the consumer group is gone (was Redis emptied?); creating it again", group=self.group)
             await ensure_group(self._redis, self._stream, self.group)
             raise Transient("the consumer group was missing and has been created again") from None
@@ -92,31 +102,84 @@ class Consumer:
         """Takes entries out of hand that somebody else acknowledges; what is still pending is taken over again."""
         self._in_hand.difference_update(stream_ids)
 
+    async def hold(self) -> None:
+        """Says that what is in hand is being worked on, however long a dependency is away: nobody takes it over.
+
+        To be called more often than entries become idle. It counts as no delivery.
+        """
+        with redis_errors():
+            for chunk in chunks(sorted(self._in_hand, key=place), HELD_AT_ONCE):
+                # What others have taken over meanwhile (we were paused) stays theirs.
+                ours = [entry["message_id"] for entry in await self._pending_of_ours(chunk)]
+                kept = [stream_id for stream_id in ours if stream_id.decode() in self._in_hand]
+                if kept:
+                    await self._redis.xclaim(self._stream, self.group, self.name, 0, kept, justid=True)
+
+    async def count_delivery(self, entry: Entry) -> None:
+        """To be called right before a suspect is tried, so that deliveries count what was tried and nothing else."""
+        with redis_errors():
+            await self._redis.xclaim(
+                self._stream,
+                self.group,
+                self.name,
+                0,
+                [entry.stream_id],
+                retrycount=entry.deliveries,
+                justid=True,
+            )
+
+    async def _take_over(self) -> list[Entry]:
+        """What workers read and did not acknowledge within the idle time: all but suspects together, or one of those.
+
+        By XPENDING and XCLAIM, not by XAUTOCLAIM: that counts a delivery for whatever it finds, before it can be known
+        what is a suspect.
+        """
+        if not self._suspects and time.monotonic() >= self._next_claim_at and (claimed := await self._claim()):
+            return claimed
+        while self._suspects:
+            stream_id, deliveries = self._suspects.popleft()
+            found: Any = await self._redis.xrange(self._stream, stream_id, stream_id)
+            if found:
+                log.warning("a post is tried alone: no worker has acknowledged it", id=stream_id, deliveries=deliveries)
+                return [Entry(stream_id, found[0][1], deliveries + 1)]
+            self._in_hand.discard(stream_id)
+        return []
+
     async def _claim(self) -> list[Entry]:
-        """Entries that some worker read and did not acknowledge within the idle time."""
-        now = time.monotonic()
-        if now < self._next_claim_at:
-            return []
-        answer: Any = await self._redis.xautoclaim(
-            self._stream,
-            self.group,
-            self.name,
-            min_idle_time=self._claim_idle_ms,
-            start_id=self._claim_cursor,
-            count=self._count,
+        """Idle entries, now ours and delivered once more; suspects among them are kept for later, not yet delivered."""
+        idle: Any = await self._redis.xpending_range(
+            self._stream, self.group, "-", "+", self._count + len(self._in_hand), idle=self._claim_idle_ms
         )
-        cursor, claimed, deleted = answer
-        self._claim_cursor = cursor.decode()
-        if deleted:
-            log.error("pending entries had been deleted from the stream before they were processed", count=len(deleted))
-        if not claimed and self._claim_cursor == "0-0":
-            # The whole pending list was looked through: once more when something can have become idle.
-            self._next_claim_at = now + self._claim_idle_ms / 2_000
-        entries = [Entry(stream_id.decode(), fields) for stream_id, fields in claimed]
-        entries = [entry for entry in entries if entry.stream_id not in self._in_hand]
-        if entries:
-            log.info("took over posts from another worker", count=len(entries))
-        return entries
+        deliveries = {each["message_id"].decode(): int(each["times_delivered"]) for each in idle}
+        wanted = [stream_id for stream_id in deliveries if stream_id not in self._in_hand]
+        if not wanted:
+            # Once more when something can have become idle.
+            self._next_claim_at = time.monotonic() + self._claim_idle_ms / 2_000
+            return []
+        suspects = [each for each in wanted if deliveries[each] >= SUSPECT_AFTER_DELIVERIES]
+        if suspects:
+            # Whoever else asks at this moment finds them idle no more.
+            ours: Any = await self._xclaim(suspects, justid=True)
+            self._suspects += [(each.decode(), deliveries[each.decode()]) for each in ours]
+            self._in_hand.update(each.decode() for each in ours)
+        others = [each for each in wanted if each not in suspects]
+        claimed: Any = await self._xclaim(others) if others else []
+        if claimed:
+            log.info("took over posts from another worker", count=len(claimed))
+        return [Entry(each.decode(), fields, deliveries[each.decode()] + 1) for each, fields in claimed]
+
+    async def _xclaim(self, ids: Sequence[str], *, justid: bool = False) -> Any:
+        return await self._redis.xclaim(
+            self._stream, self.group, self.name, self._claim_idle_ms, list(ids), justid=justid
+        )
+
+    async def _pending_of_ours(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What Redis knows of our pending entries between the first and the last of `ids`."""
+        first, last = min(ids, key=place), max(ids, key=place)
+        answer: Any = await self._redis.xpending_range(
+            self._stream, self.group, first, last, len(ids) + len(self._in_hand), self.name
+        )
+        return list(answer)
 
     async def _read_new(self) -> list[Entry]:
         answer: Any = await self._redis.xreadgroup(
@@ -138,6 +201,17 @@ class Consumer:
             for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
                 if consumer["name"].decode() == self.name and consumer["pending"] == 0:
                     await self._redis.xgroup_delconsumer(self._stream, self.group, self.name)
+
+
+def place(stream_id: str) -> tuple[int, int]:
+    """Where it stands in the stream: ids are no numbers, "9-0" comes before "10-0"."""
+    milliseconds, _, sequence = stream_id.partition("-")
+    return int(milliseconds), int(sequence)
+
+
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TypeVar
 
 from services.common.cancellation import stop_if_cancelled
+from services.common.circuit import Circuit
 from services.common.retry import until_done
 from services.worker import metrics
 from services.worker.consumer import Consumer, Entry
@@ -33,10 +34,13 @@ MANY_POSTS = 64
 class Conveyor:
     """One worker's way from the stream to the acknowledgement."""
 
-    def __init__(self, consumer: Consumer, pipeline: Pipeline, *, batch_posts: int, in_flight: int) -> None:
+    def __init__(
+        self, consumer: Consumer, pipeline: Pipeline, redis: Circuit, *, batch_posts: int, in_flight: int
+    ) -> None:
         """`batch_posts`: the largest batch. `in_flight`: batches that are analysed at the same time."""
         self._consumer = consumer
         self._pipeline = pipeline
+        self._redis = redis
         self._batch_posts = batch_posts
         self._in_flight = in_flight
         self._arrived: deque[Entry] = deque()
@@ -68,7 +72,7 @@ class Conveyor:
             if stopping.is_set():
                 break
             # Not given up when told to stop: what Redis has already handed out would be lost with its answer.
-            entries = await _result("read", self._consumer.read, gave_up)
+            entries = await _result("read", self._consumer.read, gave_up, self._redis)
             stop_if_cancelled()
             async with self._changed:
                 self._arrived.extend(entries or ())
@@ -86,10 +90,14 @@ class Conveyor:
         return self._read_to_the_end or len(self._arrived) >= (self._many if self._analysing else 1)
 
     async def _take(self) -> list[Entry]:
-        """The next batch, as soon as it may begin: what has arrived; empty at the end."""
+        """The next batch, as soon as it may begin: what has arrived, a suspect alone; empty at the end."""
         async with self._changed:
             await self._changed.wait_for(self._may_begin)
-            batch = [self._arrived.popleft() for _ in range(min(len(self._arrived), self._batch_posts))]
+            batch: list[Entry] = []
+            while self._arrived and len(batch) < self._batch_posts:
+                if batch and (batch[0].is_suspect or self._arrived[0].is_suspect):
+                    break
+                batch.append(self._arrived.popleft())
             self._analysing.append(len(batch))
             self._changed.notify_all()
         return batch
@@ -125,15 +133,17 @@ class Conveyor:
         """False where it was given up. Each step is repeated by itself: what is stored is not stored again."""
         stored = await _result("store", partial(self._pipeline.store, batch), gave_up)
         return stored is not None and await until_done(
-            "acknowledge", partial(self._pipeline.acknowledge, batch, stored), gave_up
+            "acknowledge", partial(self._pipeline.acknowledge, batch, stored), gave_up, self._redis
         )
 
 
-async def _result(what: str, action: Callable[[], Awaitable[T]], gave_up: asyncio.Event) -> T | None:
+async def _result(
+    what: str, action: Callable[[], Awaitable[T]], gave_up: asyncio.Event, circuit: Circuit | None = None
+) -> T | None:
     """What `action` returns once it succeeds; None where it was given up first."""
     results: list[T] = []
 
     async def attempt() -> None:
         results.append(await action())
 
-    return results[0] if await until_done(what, attempt, gave_up) else None
+    return results[0] if await until_done(what, attempt, gave_up, circuit) else None

@@ -4,7 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-READY = Gauge("undertone_worker_ready", "1 when schema, consumer group and models are there")
+READY = Gauge("undertone_worker_ready", "1 while schema, consumer group and models are there and all servers answer")
+HEARTBEAT = Gauge("undertone_worker_heartbeat_timestamp_seconds", "When the event loop last ran")
 POSTS_STORED = Counter("undertone_worker_posts_stored_total", "Posts that were new and are stored with their analysis")
 POSTS_REDELIVERED = Counter("undertone_worker_posts_redelivered_total", "Posts that had been stored before")
 DEAD_LETTERS = Counter("undertone_worker_dead_letters_total", "Posts that were refused", ["reason"])

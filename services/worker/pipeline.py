@@ -3,25 +3,24 @@
 Each step may raise Transient: it is then simply done again.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import asyncpg
 from redis.asyncio import Redis
 
+from services.common.circuit import Circuit
 from services.common.dead_letters import DeadLetter, bury
-from services.common.errors import MalformedPost, Rejected
+from services.common.errors import MalformedPost, Rejected, Transient
 from services.common.messages import AnalysedPost, Analysis, Post, decode_post
 from services.inference.analyzer import Analyzer
 from services.worker import metrics
 from services.worker.announce import announcement
-from services.worker.consumer import Consumer, Entry
+from services.worker.consumer import MAX_DELIVERIES, Consumer, Entry
+from services.worker.isolation import Isolation
 from services.worker.store import store
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Readable(NamedTuple):
@@ -64,31 +63,50 @@ def merged(batches: Sequence[Batch]) -> Batch:
     )
 
 
-@dataclass(frozen=True)
 class Pipeline:
     """What a batch passes through."""
 
-    consumer: Consumer
-    analyzer: Analyzer
-    pool: asyncpg.Pool
-    redis: Redis
-    stream: str
+    def __init__(
+        self,
+        consumer: Consumer,
+        analyzer: Analyzer,
+        pool: asyncpg.Pool,
+        redis: Redis,
+        stream: str,
+        *,
+        triton: Circuit,
+        postgres: Circuit,
+    ) -> None:
+        self._consumer = consumer
+        self._analyzer = analyzer
+        self._pool = pool
+        self._redis = redis
+        self._stream = stream
+        self._triton = triton
+        self._analysis = Isolation(self._analyse, triton, "analyse", probe_is_proof=True)
+        self._storage = Isolation(self._store, postgres, "store", probe_is_proof=False)
 
     async def analyse(self, entries: Sequence[Entry]) -> Batch:
-        """Both models over the posts among the entries."""
-        readable, malformed = decode(entries)
+        """Both models over the posts among the entries; waits while they are away. A suspect has to come alone."""
+        readable, letters = decode(entries)
+        if entries and entries[0].is_suspect:
+            (suspect,) = entries
+            if suspect.deliveries > MAX_DELIVERIES:
+                return Batch(entries, (), letters or [never_acknowledged(suspect)])
+            # Waiting for a server is no reason to die of it: only what is tried counts.
+            await self._triton.confirm()
+            await self._consumer.count_delivery(suspect)
         with metrics.STAGE_SECONDS.labels("analyse").time():
-            analysed, rejected = await isolate(self._analyse, readable)
-        letters = [dead_letter(item.entry, "rejected_by_model", error) for item, error in rejected]
-        return Batch(entries, analysed, [*malformed, *letters])
+            analysed, blamed = await self._analysis.run(readable)
+        return Batch(entries, analysed, letters + [letter_of(item.entry, "model", error) for item, error in blamed])
 
     async def store(self, batch: Batch) -> Stored:
-        """Posts, analyses and roll-ups, in one transaction unless something in it is refused."""
+        """Posts, analyses and roll-ups, in one transaction unless something is refused; waits for the database."""
         with metrics.STAGE_SECONDS.labels("store").time():
-            new, refused = await isolate(self._store, batch.analysed)
+            new, blamed = await self._storage.run(batch.analysed)
         metrics.POSTS_STORED.inc(len(new))
-        letters = [dead_letter(item.entry, "rejected_by_database", error) for item, error in refused]
-        return Stored(new, len(batch.analysed) - len(refused) - len(new), letters)
+        letters = [letter_of(item.entry, "database", error) for item, error in blamed]
+        return Stored(new, len(batch.analysed) - len(blamed) - len(new), letters)
 
     async def acknowledge(self, batch: Batch, stored: Stored) -> None:
         """Tells everybody, then Redis that the entries are done."""
@@ -96,22 +114,22 @@ class Pipeline:
         with metrics.STAGE_SECONDS.labels("acknowledge").time():
             # Burying acknowledges the letters' entries itself. Acknowledged here, they would be lost where it found no
             # group: the one that is made again gives them again.
-            await bury(self.redis, self.stream, letters, self.consumer.group)
+            await bury(self._redis, self._stream, letters, self._consumer.group)
             buried = {letter.stream_id for letter in letters}
-            self.consumer.let_go(buried)
+            self._consumer.let_go(buried)
             done = [entry for entry in batch.entries if entry.stream_id not in buried]
-            await self.consumer.acknowledge(done, announcement(stored.new))
+            await self._consumer.acknowledge(done, announcement(stored.new))
         metrics.BATCH_POSTS.observe(len(batch.entries))
         metrics.POSTS_REDELIVERED.inc(stored.redelivered)
         for letter in letters:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
 
     async def _analyse(self, readable: Sequence[Readable]) -> list[Analysed]:
-        analyses = await self.analyzer.analyse([item.post.content for item in readable])
+        analyses = await self._analyzer.analyse([item.post.content for item in readable])
         return [Analysed(i.entry, i.post, analysis) for i, analysis in zip(readable, analyses, strict=True)]
 
     async def _store(self, analysed: Sequence[Analysed]) -> list[AnalysedPost]:
-        return await store(self.pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC))
+        return await store(self._pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC))
 
 
 def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:
@@ -126,24 +144,17 @@ def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:
     return readable, refused
 
 
-def dead_letter(entry: Entry, reason: str, error: Exception) -> DeadLetter:
-    return DeadLetter(entry.stream_id, entry.fields, reason, str(error))
+def dead_letter(entry: Entry, reason: str, error: object) -> DeadLetter:
+    return DeadLetter(entry.stream_id, entry.fields, reason, str(error), entry.deliveries)
 
 
-async def isolate(
-    action: Callable[[Sequence[Item]], Awaitable[list[Result]]], items: Sequence[Item]
-) -> tuple[list[Result], list[tuple[Item, Rejected]]]:
-    """What `action` gives for all items but those that it refuses, and these with their errors.
+def letter_of(entry: Entry, whom: str, error: Rejected | Transient) -> DeadLetter:
+    """`rejected_by_…`: it said no. `breaks_…`: it answers everybody else, and breaks on this post again and again."""
+    return dead_letter(entry, f"{'rejected_by' if isinstance(error, Rejected) else 'breaks'}_{whom}", error)
 
-    One bad item fails its whole batch, so a refused batch is halved until the bad one stands alone: its neighbours
-    pass. Transient goes through: nobody is to blame for it.
-    """
-    try:
-        return await action(items), []
-    except Rejected as error:
-        if len(items) == 1:
-            return [], [(items[0], error)]
-        middle = len(items) // 2
-        first, first_refused = await isolate(action, items[:middle])
-        second, second_refused = await isolate(action, items[middle:])
-        return first + second, first_refused + second_refused
+
+def never_acknowledged(entry: Entry) -> DeadLetter:
+    tried = entry.deliveries - 1
+    return dead_letter(
+        entry, "never_acknowledged", f"delivered {tried} times, in the end alone, and no worker lived to acknowledge it"
+    )

@@ -7,6 +7,7 @@ from operator import attrgetter
 import asyncpg
 
 from services.common.database import database_errors, lacks_partition
+from services.common.errors import Rejected, Transient
 from services.common.messages import AnalysedPost, Analysis, Post
 from services.common.partitions import create_partitions
 
@@ -55,6 +56,8 @@ WITH incoming AS (
 )
 SELECT post_id FROM fresh
 """
+# SQLSTATE: something in the data is larger than PostgreSQL can handle.
+_LIMIT_EXCEEDED = "54"
 _POST = attrgetter("post_id", "source", "content", "author", "created_at")
 _ANALYSIS = attrgetter(
     "model_name",
@@ -73,7 +76,7 @@ async def store(
 ) -> list[AnalysedPost]:
     """Stores the batch; what it returns are the posts that were not there before, each once, in their order.
 
-    Transient if PostgreSQL is away (nothing is stored then), Rejected if it refuses a value.
+    Transient if PostgreSQL is away or not as it must be (nothing is stored then), Rejected if it refuses a value.
     """
     if not posts:
         return []
@@ -83,19 +86,32 @@ async def store(
     batch = once.values()
     columns = [*zip(*(_POST(post) for post, _ in batch), strict=True)]
     columns += zip(*(_ANALYSIS(analysis) for _, analysis in batch), strict=True)
-    with database_errors():
-        try:
-            rows = await pool.fetch(_INSERT, *columns, analysed_at)
-        except asyncpg.CheckViolationError as error:
-            if not lacks_partition(error):
-                raise
-            # Nobody has prepared this day: the first start after a long rest, or a clock that was set.
-            async with pool.acquire() as held:
-                await create_partitions(held)
-            rows = await pool.fetch(_INSERT, *columns, analysed_at)
+    try:
+        with database_errors():
+            rows = await _insert(pool, columns, analysed_at)
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "").startswith(_LIMIT_EXCEEDED):
+            raise Rejected(f"PostgreSQL: {error}") from error
+        # A table that is missing, a right that was taken away: whatever it is, it is not the posts' fault. They wait
+        # until somebody mends it, and the log says what.
+        raise Transient(f"PostgreSQL: {error}", service="PostgreSQL") from error
     new = {row[0] for row in rows}
     return [
         AnalysedPost(post=post, analysis=analysis, analysed_at=analysed_at)
         for post, analysis in batch
         if post.post_id in new
     ]
+
+
+async def _insert(
+    pool: asyncpg.Pool, columns: Sequence[Sequence[object]], analysed_at: datetime
+) -> list[asyncpg.Record]:
+    try:
+        return await pool.fetch(_INSERT, *columns, analysed_at)
+    except asyncpg.CheckViolationError as error:
+        if not lacks_partition(error):
+            raise
+        # Nobody has prepared this day: the first start after a long rest, or a clock that was set.
+        async with pool.acquire() as held:
+            await create_partitions(held)
+        return await pool.fetch(_INSERT, *columns, analysed_at)

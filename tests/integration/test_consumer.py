@@ -1,21 +1,24 @@
 """What one worker leaves behind, another finishes."""
 
 import asyncio
+import time
+from functools import partial
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from services.common.errors import Transient
 from services.common.streams import RESULTS_CHANNEL, ensure_group, group_state, open_redis
-from services.worker.consumer import Consumer, joined
+from services.worker.consumer import SUSPECT_AFTER_DELIVERIES, Consumer, Entry, joined
 from tests.redis_reads import entry_ids
 from tests.waiting import eventually
 
 GROUP = "workers"
 
 
-def make_consumer(redis: Redis, stream: str, *, claim_idle_ms: int = 100) -> Consumer:
-    return Consumer(redis, stream, GROUP, count=10, block_ms=50, claim_idle_ms=claim_idle_ms)
+def make_consumer(redis: Redis, stream: str, *, claim_idle_ms: int = 100, count: int = 10) -> Consumer:
+    return Consumer(redis, stream, GROUP, count=count, block_ms=50, claim_idle_ms=claim_idle_ms)
 
 
 async def test_entries_of_a_dead_consumer_are_taken_over(redis_url: str, stream_name: str) -> None:
@@ -37,19 +40,71 @@ async def test_entries_of_a_dead_consumer_are_taken_over(redis_url: str, stream_
         assert (await group_state(redis, stream_name, GROUP)).pending == 0
 
 
-async def test_a_consumer_does_not_take_over_what_it_has_in_hand_itself(redis_url: str, stream_name: str) -> None:
+async def test_what_is_in_hand_is_not_taken_over_while_it_is_held_and_that_counts_as_no_delivery(
+    redis_url: str, stream_name: str
+) -> None:
+    async with open_redis(redis_url) as redis:
+        await ensure_group(redis, stream_name, GROUP)
+        for n in range(1_500):
+            await redis.xadd(stream_name, {"n": n})
+        holding, other = (make_consumer(redis, stream_name, claim_idle_ms=400, count=1_500) for _ in range(2))
+        entries = await holding.read()
+        began = time.monotonic()
+        while time.monotonic() < began + 1.2:
+            await holding.hold()
+            assert await other.read() == []
+            assert await holding.read() == []
+        pending: Any = await redis.xpending_range(stream_name, GROUP, "-", "+", 2_000)
+        assert {each["times_delivered"] for each in pending} == {1}
+        # Nobody holds it any more: as if the process had died.
+        taken: list[Entry] = []
+        await eventually(lambda: read_into(taken, other, len(entries)), "taken over")
+        assert [entry.stream_id for entry in taken] == [entry.stream_id for entry in entries]
+        assert {entry.deliveries for entry in taken} == {2}
+        # Who was only paused does not take them back.
+        await holding.hold()
+        owners: Any = await redis.xpending_range(stream_name, GROUP, "-", "+", 2_000)
+        assert {each["consumer"] for each in owners} == {other.name.encode()}
+
+
+async def read_into(taken: list[Entry], consumer: Consumer, count: int) -> bool:
+    taken += await consumer.read()
+    return len(taken) >= count
+
+
+async def test_posts_that_nobody_lived_to_acknowledge_come_alone_and_count_only_when_they_are_tried(
+    redis_url: str, stream_name: str
+) -> None:
     async with open_redis(redis_url) as redis:
         await ensure_group(redis, stream_name, GROUP)
         for n in range(3):
             await redis.xadd(stream_name, {"n": n})
-        consumer = make_consumer(redis, stream_name, claim_idle_ms=20)
-        entries = await consumer.read()
-        # Idle for longer than the limit: another consumer could have them now, and would.
-        await asyncio.sleep(0.05)
-        assert await consumer.read() == []
-        other = make_consumer(redis, stream_name, claim_idle_ms=20)
-        await asyncio.sleep(0.05)
-        assert await other.read() == entries
+        taken: list[Entry] = []
+        for delivery in range(1, SUSPECT_AFTER_DELIVERIES + 1):
+            dying, taken = make_consumer(redis, stream_name), []
+            await eventually(partial(read_into, taken, dying, 3), "delivered again")
+            assert {entry.deliveries for entry in taken} == {delivery}
+        # Workers that die before they try a suspect do it no harm.
+        for _ in range(2):
+            dying, taken = make_consumer(redis, stream_name), []
+            await eventually(partial(read_into, taken, dying, 1), "a suspect")
+            assert [entry.deliveries for entry in taken] == [SUSPECT_AFTER_DELIVERIES + 1]
+        dying, taken = make_consumer(redis, stream_name), []
+        await eventually(partial(read_into, taken, dying, 1), "a suspect")
+        (tried,) = taken
+        await dying.count_delivery(tried)
+        living, taken = make_consumer(redis, stream_name), []
+        await redis.xadd(stream_name, {"n": 3})
+        found: list[list[Entry]] = []
+        while len(taken) < 4:
+            found.append(await living.read())
+            taken += found[-1]
+        assert [len(entries) for entries in found if entries and entries[0].is_suspect] == [1, 1, 1]
+        deliveries = {entry.stream_id: entry.deliveries for entry in taken}
+        assert deliveries.pop(tried.stream_id) == SUSPECT_AFTER_DELIVERIES + 2
+        assert sorted(deliveries.values()) == [1, SUSPECT_AFTER_DELIVERIES + 1, SUSPECT_AFTER_DELIVERIES + 1]
+        await living.acknowledge(taken)
+        assert (await group_state(redis, stream_name, GROUP)).pending == 0
 
 
 async def test_an_announcement_travels_with_the_acknowledgement(redis_url: str, stream_name: str) -> None:

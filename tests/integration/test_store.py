@@ -207,3 +207,11 @@ async def test_a_database_that_is_away_is_transient() -> None:
     async with open_pool("postgresql://u:p@127.0.0.1:1/d", max_size=1) as pool:
         with pytest.raises(Transient):
             await store(pool, analysed(make_posts(1)), NOW)
+
+
+async def test_a_table_that_is_missing_is_waited_for_and_blames_no_post(pool: asyncpg.Pool) -> None:
+    await pool.execute("ALTER TABLE sentiment_minutes RENAME TO elsewhere")
+    with pytest.raises(Transient, match="sentiment_minutes"):
+        await store(pool, analysed(make_posts(2)), NOW)
+    await pool.execute("ALTER TABLE elsewhere RENAME TO sentiment_minutes")
+    assert len(await store(pool, analysed(make_posts(2)), NOW)) == 2

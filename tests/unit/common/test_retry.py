@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from services.common import retry
+from services.common import backoff, retry
 from services.common.errors import Rejected, Transient
 
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "INITIAL_BACKOFF_S", 0.001)
-    monkeypatch.setattr(retry, "MAX_BACKOFF_S", 0.002)
+    monkeypatch.setattr(backoff, "INITIAL_BACKOFF_S", 0.001)
+    monkeypatch.setattr(backoff, "MAX_BACKOFF_S", 0.002)
 
 
 async def test_it_tries_until_the_dependency_is_back() -> None:

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
+from services.common.circuit import Circuit
 from services.common.errors import ConfigurationError, Transient
-from services.worker.consumer import Consumer, Entry
+from services.worker.consumer import SUSPECT_AFTER_DELIVERIES, Consumer, Entry
 from services.worker.conveyor import MANY_POSTS, STORED_AT_ONCE, Conveyor
 from services.worker.pipeline import Batch, Pipeline, Stored
 from tests.waiting import eventually
@@ -66,8 +67,12 @@ def open_gate() -> asyncio.Event:
     return gate
 
 
-def entry(number: int) -> Entry:
-    return Entry(f"{number + 1}-0", {})
+async def answers() -> None:
+    """A probe of a server that is there."""
+
+
+def entry(number: int, deliveries: int = 1) -> Entry:
+    return Entry(f"{number + 1}-0", {}, deliveries)
 
 
 class Running:
@@ -75,7 +80,8 @@ class Running:
 
     def __init__(self, stream: Stream, steps: Steps, *, batch_posts: int = 10, in_flight: int = 2) -> None:
         consumer, pipeline = cast(Consumer, stream), cast(Pipeline, steps)
-        self.conveyor = Conveyor(consumer, pipeline, batch_posts=batch_posts, in_flight=in_flight)
+        redis = Circuit("redis", answers)
+        self.conveyor = Conveyor(consumer, pipeline, redis, batch_posts=batch_posts, in_flight=in_flight)
         self.stopping, self.gave_up = asyncio.Event(), asyncio.Event()
         self.task = asyncio.create_task(self.conveyor.run(self.stopping, self.gave_up))
 
@@ -171,6 +177,16 @@ async def test_no_batch_is_larger_than_allowed() -> None:
     await until(lambda: len(steps.acknowledged) == 95, "everything acknowledged")
     await running.stop()
     assert max(steps.analysing) == 10
+
+
+async def test_a_suspect_is_analysed_alone() -> None:
+    stream, steps = Stream(), Steps()
+    suspects = [entry(number, SUSPECT_AFTER_DELIVERIES) for number in (3, 4)]
+    stream.waiting = [*(entry(number) for number in range(3)), *suspects, *(entry(number) for number in range(5, 9))]
+    running = Running(stream, steps, in_flight=1)
+    await until(lambda: len(steps.acknowledged) == 9, "everything acknowledged")
+    await running.stop()
+    assert steps.analysing == [3, 1, 1, 4]
 
 
 async def test_batches_that_wait_for_the_database_are_stored_together() -> None:
