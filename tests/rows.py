@@ -83,8 +83,11 @@ async def count_again(database: Database) -> None:
     )
 
 
-async def make_older(database: Database, step: timedelta) -> None:
-    """Lets time pass: every post becomes older, with everything that counts it."""
+async def make_older(database: Database, step: timedelta, *, recount: bool = True) -> None:
+    """Lets time pass: every post becomes older, with everything that counts it.
+
+    `recount=False` moves the minutes as they are (`step` in whole ones); nothing may have been derived from them yet.
+    """
     days = await database.fetch("SELECT DISTINCT ingested_at - $1::interval AS moment FROM social_media_posts", step)
     for row in days:
         await create_day(database, row["moment"])
@@ -96,7 +99,11 @@ async def make_older(database: Database, step: timedelta) -> None:
         step_ms,
     )
     await database.execute("UPDATE social_media_post_keys SET id = id - ($1::bigint << 20)", step_ms)
-    await count_again(database)
+    if recount:
+        await count_again(database)
+        return
+    for table in ("sentiment_minutes", "emotion_minutes"):
+        await database.execute(f"UPDATE {table} SET minute = minute - $1::interval", step)
 
 
 async def assert_rollups_are_a_recount(database: Database) -> None:

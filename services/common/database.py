@@ -1,7 +1,8 @@
 """PostgreSQL: the pool, and its foreign errors in our own terms."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
@@ -9,6 +10,8 @@ from services.common.errors import ConfigurationError, Rejected, Transient
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
+# A server that hangs does not answer our goodbye either.
+CLOSE_TIMEOUT_S = 2.0
 
 # Classes of SQLSTATE (PostgreSQL, appendix A) that pass by themselves: connection, resources, operator intervention,
 # system error, transaction rollback (serialization, deadlock), object not in prerequisite state, program limits.
@@ -33,8 +36,13 @@ async def open_pool(
         server_settings=server_settings,
         reset=_as_it_is,
     )
-    async with pool:
+    await pool
+    try:
         yield pool
+    finally:
+        with suppress(TimeoutError):  # its connections are aborted then
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await pool.close()
 
 
 async def _as_it_is(_connection: object) -> None:

@@ -1,59 +1,109 @@
-"""Brings the schema up to date; safe when several processes start at once."""
+"""Brings the schema up to date; safe when several processes start at once, of an older or newer version as well."""
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.common.database import CONNECT_TIMEOUT_S, database_errors
 from services.common.errors import ConfigurationError, Transient
+from services.common.logging import get_logger
 from services.common.settings import read_settings
+
+log = get_logger(__name__)
 
 # Any fixed number, the same in every version: who holds this lock migrates, the others wait and find it done.
 MIGRATION_LOCK = 7_316_605_512
+# Whoever comes to a table after a migration that waits for it waits as well, writers among them: it gives up after this
+# long, lets them pass, and is tried again.
+LOCK_TIMEOUT_MS = 2_000
+MIGRATIONS = Path(__file__).parent
 
 
-async def migrate(dsn: str) -> None:
-    """Runs every migration that the database lacks, in one transaction. Transient if the database is away."""
-    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+async def migrate(dsn: str, folder: Path = MIGRATIONS) -> None:
+    """Runs every migration that the database lacks, each in a transaction; the schema of a newer version stays.
+
+    Transient if the database is away, or if others use a table for longer than a migration may wait for it: what is
+    done by then is done. ConfigurationError if the database refuses us, or has the schema of another program.
+    """
+    url = dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT_S})
     try:
-        async with engine.begin() as connection:
-            # Bound to the transaction: released by commit, rollback or a lost connection alike.
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
-    except (OSError, TimeoutError, DBAPIError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if isinstance(error, DBAPIError) and _sqlstate(error)[:2] in ("28", "3D"):  # authorization, no such database
-            raise ConfigurationError(f"PostgreSQL refuses the connection: {error.orig}; check DATABASE_URL") from error
-        if isinstance(error, DBAPIError) and not (error.connection_invalidated or _is_away(error)):
-            raise
-        raise Transient(f"PostgreSQL is not reachable: {error}") from error
-    except asyncpg.PostgresError as error:  # raised as it is while connecting
-        if isinstance(error, (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)):
-            raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
-        raise Transient(f"PostgreSQL is not reachable: {error}") from error
+        with _database_errors():
+            async with engine.connect() as connection:
+                # Not all in one transaction: it would hold the tables of one migration while it waits for that of the
+                # next, which a writer may hold who waits for the first.
+                while await _step(connection, folder):
+                    pass
     finally:
         await engine.dispose()
 
 
-def _is_away(error: DBAPIError) -> bool:
-    return _sqlstate(error)[:2] in ("08", "53", "57")
+async def _step(connection: AsyncConnection, folder: Path) -> bool:
+    """Whether there was a migration to run."""
+    async with connection.begin():
+        # Bound to the transaction: released by commit, rollback or a lost connection alike. Waited for without a limit:
+        # another process may have much to carry over, and nobody queues behind this lock.
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+        return await connection.run_sync(partial(_upgrade, folder=folder))
 
 
-def _sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", ""))
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Those of the driver, whether SQLAlchemy has wrapped them or not."""
+    with database_errors():
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error.driver_exception, asyncpg.LockNotAvailableError):
+                raise Transient(
+                    f"a migration waited {LOCK_TIMEOUT_MS / 1_000:g} s for a table that a long transaction uses, and"
+                    " let the others pass; pg_stat_activity shows the transaction"
+                ) from error
+            raise error.driver_exception from error
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, folder: Path) -> bool:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(folder))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    scripts = ScriptDirectory.from_config(config)
+    present = MigrationContext.configure(connection).get_current_heads()
+    if present == (scripts.get_current_head(),) or _is_newer(present, scripts):
+        return False
+    command.upgrade(config, "+1")
+    return True
+
+
+def _is_newer(present: tuple[str, ...], scripts: ScriptDirectory) -> bool:
+    """Whether a later version of this code made the schema, which keeps what we use (docs/reliability.md).
+
+    ConfigurationError if the database has a revision that cannot be one of ours: they are numbers of four digits.
+    """
+    head = scripts.get_current_head()
+    assert head is not None
+    unknown = set(present) - {script.revision for script in scripts.walk_revisions()}
+    if not unknown:
+        return False
+    if not all(len(revision) == len(head) and revision.isdecimal() and revision > head for revision in unknown):
+        raise ConfigurationError(
+            f"the database has the schema {', '.join(sorted(unknown))} of another program; check DATABASE_URL"
+        )
+    log.warning("the schema is of a newer version; going on with what it keeps for us", schema=max(unknown), ours=head)
+    return True
 
 
 if __name__ == "__main__":
