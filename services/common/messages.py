@@ -1,9 +1,11 @@
 """What travels through Redis: posts in the stream, results on the channel. One encoder and one decoder each.
 
 A stream entry holds `post_id, source, content, author, created_at`; `platform` is accepted for `source` and `text`
-for `content`. Everything is validated here, so that nobody behind this module meets a malformed post.
+for `content`; where both are there, the name counts. Everything is validated here, so that nobody behind this module
+meets a malformed post.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -18,6 +20,8 @@ MAX_AUTHOR_CHARS = 255
 # Reddit's own limit for a post; the longest of the sources that we know.
 MAX_CONTENT_CHARS = 40_000
 MAX_MODEL_NAME_CHARS = 100
+# Far more than an alert's details need; decoding goes deeper than encoding for the browsers could follow.
+MAX_ALERT_LEVELS = 16
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +83,21 @@ def encode_message(message: ResultsMessage | AlertMessage) -> bytes:
 
 def decode_message(raw: bytes) -> ResultsMessage | AlertMessage:
     """ValueError (msgspec's DecodeError or ValidationError) if it is none of ours."""
-    return _channel_decoder.decode(raw)
+    try:
+        message = _channel_decoder.decode(raw)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if isinstance(message, AlertMessage) and not _is_within(message.alert, MAX_ALERT_LEVELS):
+        raise ValueError(f"its alert has more than {MAX_ALERT_LEVELS} levels")
+    return message
+
+
+def _is_within(value: object, levels: int) -> bool:
+    """Whether a value of JSON is nested no deeper than that."""
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_within(part, levels - 1) for part in parts)
 
 
 def encode_post(post: Post) -> dict[str, str]:
@@ -113,12 +131,14 @@ _ALIASES = {
 def make_post(
     *, post_id: str | None, source: str | None, content: str | None, author: str | None, created_at: str | None
 ) -> Post:
-    """A validated post. The author may be absent; MalformedPost says what else is wrong."""
+    """A validated post. The author may be absent, or a name of which nothing is seen; MalformedPost says what else is
+    wrong.
+    """
     return Post(
         post_id=_bounded("post_id", post_id, MAX_POST_ID_CHARS),
         source=_bounded("source", source, MAX_SOURCE_CHARS),
         content=_bounded("content", content, MAX_CONTENT_CHARS),
-        author=_bounded("author", author, MAX_AUTHOR_CHARS) if author else "",
+        author=_bounded("author", author, MAX_AUTHOR_CHARS, may_be_blank=True) if author else "",
         created_at=_timestamp(created_at),
     )
 
@@ -133,16 +153,30 @@ def _text(name: str, raw: bytes | None, alias: bytes | None) -> str | None:
         raise MalformedPost("invalid_utf8", f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _bounded(name: str, value: str | None, limit: int) -> str:
+def _bounded(name: str, value: str | None, limit: int, *, may_be_blank: bool = False) -> str:
     if value is None:
         raise MalformedPost("missing_field", f"{name} is missing")
-    if not value or value.isspace():
-        raise MalformedPost("empty_field", f"{name} is empty")
     if len(value) > limit:
         raise MalformedPost("too_long", f"{name} has {len(value):,} characters, more than {limit:,}")
     if "\x00" in value:
         raise MalformedPost("nul_character", f"{name} has a NUL character, which PostgreSQL cannot store")
+    if is_blank(value):
+        if may_be_blank:
+            return ""
+        raise MalformedPost("empty_field", f"{name} is empty, or nothing of it is seen")
     return value
+
+
+# White space, control characters, and format characters: zero widths, marks of direction, tags.
+_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it is seen: then it says nothing to a reader, and nothing to a model.
+
+    A character that this Python's Unicode does not know yet may be an emoji of next year, and counts as seen.
+    """
+    return all(unicodedata.category(char) in _UNSEEN for char in text)
 
 
 def _timestamp(value: str | None) -> datetime:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.common.errors import MalformedPost
 from services.common.messages import (
+    MAX_ALERT_LEVELS,
     MAX_CONTENT_CHARS,
     AlertMessage,
     AnalysedPost,
@@ -20,6 +21,7 @@ from services.common.messages import (
     encode_message,
     encode_post,
 )
+from tests import hostile
 
 FIELDS = {
     b"post_id": b"reddit-1",
@@ -34,18 +36,13 @@ def raw(post: Post) -> dict[bytes, bytes]:
     return {name.encode(): value.encode() for name, value in encode_post(post).items()}
 
 
-def text(limit: int) -> st.SearchStrategy[str]:
-    storable = st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"])
-    return st.text(storable, min_size=1, max_size=limit).filter(lambda s: not s.isspace())
-
-
 @given(
     st.builds(
         Post,
-        post_id=text(255),
-        source=text(50),
-        content=text(2_000),
-        author=text(255),
+        post_id=hostile.storable_texts(255),
+        source=hostile.storable_texts(50),
+        content=hostile.storable_texts(2_000),
+        author=st.just("") | hostile.storable_texts(255),
         created_at=st.datetimes(timezones=st.just(UTC)),
     )
 )
@@ -53,15 +50,57 @@ def test_what_is_published_is_what_is_read(post: Post) -> None:
     assert decode_post(raw(post)) == post
 
 
-@given(st.dictionaries(st.sampled_from([*FIELDS, b"text", b"platform", b"junk"]), st.binary(max_size=300)))
-def test_any_bytes_are_a_post_or_refused_with_a_reason(fields: dict[bytes, bytes]) -> None:
-    try:
-        post = decode_post(fields)
-    except MalformedPost as error:
-        assert error.reason
-        assert str(error)
-    else:
-        assert post.content.strip()
+@pytest.mark.parametrize("content", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_a_text_is_read_as_it_was_written_whatever_is_in_it(content: str) -> None:
+    assert decode_post({**FIELDS, b"content": content.encode()}).content == content
+
+
+@pytest.mark.parametrize("blank", hostile.BLANKS.values(), ids=hostile.BLANKS)
+@pytest.mark.parametrize("name", [b"content", b"source", b"post_id"])
+def test_a_text_of_which_nothing_is_seen_is_none(name: bytes, blank: str) -> None:
+    """A model would judge nothing, a reader would see nothing, and the score would look like one."""
+    with pytest.raises(MalformedPost) as refusal:
+        decode_post({**FIELDS, name: blank.encode()})
+    assert refusal.value.reason == "empty_field"
+
+
+@pytest.mark.parametrize("blank", hostile.BLANKS.values(), ids=hostile.BLANKS)
+def test_a_name_of_which_nothing_is_seen_costs_no_post(blank: str) -> None:
+    assert decode_post({**FIELDS, b"author": blank.encode()}).author == ""
+
+
+@pytest.mark.parametrize("written", hostile.NO_TIMES, ids=range(len(hostile.NO_TIMES)))
+def test_what_is_no_time_is_refused_in_few_words(written: str) -> None:
+    with pytest.raises(MalformedPost) as refusal:
+        decode_post({**FIELDS, b"created_at": written.encode()})
+    assert refusal.value.reason == "invalid_timestamp"
+    assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("written", hostile.EXTREME_TIMES)
+def test_a_time_of_any_year_that_a_calendar_has_is_read(written: str) -> None:
+    created_at = decode_post({**FIELDS, b"created_at": written.encode()}).created_at
+    assert created_at == datetime.fromisoformat(written)
+    assert created_at.utcoffset() == timedelta(0)
+
+
+def test_megabytes_are_refused_by_their_length() -> None:
+    huge = b" " * 10_000_000
+    for name in (b"post_id", b"source", b"content", b"author"):
+        with pytest.raises(MalformedPost) as refusal:
+            decode_post({**FIELDS, name: huge})
+        assert refusal.value.reason == "too_long"
+    with pytest.raises(MalformedPost) as refusal:
+        decode_post({**FIELDS, b"created_at": huge})
+    assert len(str(refusal.value)) < 500
+
+
+def test_a_field_under_both_of_its_names_is_what_the_first_says() -> None:
+    both = {**FIELDS, b"text": b"another", b"platform": b"elsewhere"}
+    assert (decode_post(both).content, decode_post(both).source) == ("schön 😀", "reddit")
+    with pytest.raises(MalformedPost) as refusal:
+        decode_post({**both, b"content": b""})
+    assert refusal.value.reason == "empty_field"
 
 
 def test_platform_and_text_are_accepted_for_source_and_content() -> None:
@@ -134,3 +173,26 @@ def test_a_message_of_an_older_worker_has_no_versions() -> None:
 def test_other_messages_of_the_channel_are_refused(junk: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decode_message(junk)
+
+
+@pytest.mark.parametrize(
+    "raw_message",
+    [
+        hostile.deep(100_000),
+        hostile.deep(100_000, "x"),
+        b'{"type":"alert","change":"raised","alert":' + hostile.deep(100_000, "details") + b"}",
+        b'{"type":"alert","change":"raised","alert":' + hostile.deep(MAX_ALERT_LEVELS, "details") + b"}",
+        b'{"type":"alert","change":"raised","alert":{"actual_value":1e400}}',
+        b'{"type":"alert","change":"raised","alert":{"actual_value":NaN}}',
+    ],
+    ids=range(6),
+)
+def test_a_message_that_browsers_could_not_be_sent_is_refused(raw_message: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        decode_message(raw_message)
+
+
+def test_an_alert_may_be_nested_as_deeply_as_its_limit() -> None:
+    nested = b'{"type":"alert","change":"raised","alert":' + hostile.deep(MAX_ALERT_LEVELS - 1, "details") + b"}"
+    message = decode_message(nested)
+    assert decode_message(encode_message(message)) == message

@@ -25,6 +25,7 @@ from services.ingester.sources.files import jsonl, records, table
 from services.ingester.sources.files.lines import MAX_LINE_BYTES, open_lines
 from services.ingester.sources.pace import Pace
 from services.ingester.sources.replay import ReplaySource
+from tests import hostile
 
 NOON = "2026-03-02T12:00:00Z"
 HEADER = "post_id,source,content,author,created_at\n"
@@ -283,11 +284,8 @@ async def test_stopping_early_closes_the_file(tmp_path: Path) -> None:
             await reading
 
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r"), min_size=1, max_size=60)
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(texts=st.lists(CELLS.filter(lambda text: not text.isspace()), min_size=1, max_size=8))
+@given(texts=st.lists(hostile.storable_texts(2_000), min_size=1, max_size=8))
 def test_any_text_survives_both_formats(replay: Replay, texts: list[str]) -> None:
     rows = [record(post_id=f"p{i}", content=text) for i, text in enumerate(texts)]
     for name, raw in (("a.jsonl", jsonl_of(*rows)), ("a.csv", csv_of(*rows))):
