@@ -9,10 +9,8 @@ from services.api.cache import Cached, TtlCache
 from services.common.lifecycle import run_service
 
 
-async def compute_always(
-    _cache: TtlCache[Any], _key: Hashable, compute: Callable[[], Awaitable[Any]]
-) -> tuple[Cached[Any], bool]:
-    return Cached(await compute(), datetime.now(UTC), 0.0), False
+async def compute_always(_cache: TtlCache[Any], _key: Hashable, compute: Callable[[], Awaitable[Any]]) -> Cached[Any]:
+    return Cached(await compute(), datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -2,24 +2,40 @@
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, HTTPException
 
 from services.api import live
+from services.api.admission import Admission, Permits
 from services.api.dashboard import Dashboard
 from services.api.errors import install_error_handlers
 from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestMetrics, SecurityHeaders
 from services.api.routes import alerts, health, metrics, posts, sentiment
+from services.api.schemas import ErrorBody
 
 DESCRIPTION = """How people feel, live.
 
 `/ws/sentiment` is the live feed: `connected`, `new_post`, `metrics_update`, `alert` and, when idle, `ping`.
-Times are UTC; a time without an offset is taken as UTC. Every error is `{"detail": "a sentence"}`."""
+Times are UTC; a time without an offset is taken as UTC. Every error is `{"detail": "a sentence"}`.
+
+An overloaded server answers 429, one whose database is away 503; both say in `Retry-After` when to come again. While
+the database is away some answers are those of before, up to ten minutes old: `X-Undertone-Stale` says how old."""
+BUSY: dict[int | str, dict[str, Any]] = {
+    429: {
+        "model": ErrorBody,
+        "description": "Too many requests at once",
+        "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
+    }
+}
 
 
-def create_app(frontend_dist: Path, api_metrics: ApiMetrics) -> FastAPI:
-    """The application; `app.state.undertone` must hold a State before the first request."""
+def create_app(frontend_dist: Path, api_metrics: ApiMetrics, permits: Permits | None = None) -> FastAPI:
+    """The application; `app.state.undertone` must hold a State before the first request.
+
+    Without `permits` everybody is admitted.
+    """
     app = FastAPI(
         title="Undertone",
         summary="Sentiment and emotion of social posts",
@@ -31,10 +47,14 @@ def create_app(frontend_dist: Path, api_metrics: ApiMetrics) -> FastAPI:
         redoc_url=None,
     )
     install_error_handlers(app)
-    for module in (health, posts, sentiment, alerts, metrics, live):
-        app.include_router(module.router)
+    for module in (posts, sentiment, alerts):
+        app.include_router(module.router, responses=BUSY)
+    for free_module in (health, metrics, live):
+        app.include_router(free_module.router)
     app.add_api_route("/api/{path:path}", _unknown, methods=["GET", "HEAD", "POST"], include_in_schema=False)
     app.mount("/", Dashboard(frontend_dist), name="dashboard")
+    if permits is not None:
+        app.add_middleware(Admission, permits=permits, metrics=api_metrics)
     app.add_middleware(RequestMetrics, metrics=api_metrics)
     app.add_middleware(SecurityHeaders)
     return app

@@ -26,8 +26,7 @@ class LiveCounts:
 
     async def latest(self) -> str:
         """The frame for a browser that has just come; of many that come at once, one counts."""
-        entry, _ = await self._frames.get((), self._count)
-        return entry.value
+        return (await self._frames.get((), self._count)).value
 
     async def _count(self) -> str:
         return frames.metrics_update(await count_windows(self._pool))

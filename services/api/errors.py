@@ -39,12 +39,16 @@ def _ours(status: int) -> Callable[[Request, Exception], Awaitable[JSONResponse]
     async def handler(request: Request, error: Exception) -> JSONResponse:
         if status < 500:
             return JSONResponse({"detail": str(error)}, status)
-        # Addresses and credentials' names stay in the log: a client learns only that it may try again.
+        # Addresses and credentials' names stay in the log: a client learns only who is away and that it may try again.
         log.warning("request_failed", path=request.url.path, reason=str(error))
-        detail = "A service that this answer needs is not available now; try again shortly."
-        return JSONResponse({"detail": detail}, status, headers={"Retry-After": str(RETRY_AFTER_S)})
+        return JSONResponse({"detail": _apology(error)}, status, headers={"Retry-After": str(RETRY_AFTER_S)})
 
     return handler
+
+
+def _apology(error: Exception) -> str:
+    service = error.service if isinstance(error, Transient) else ""
+    return f"{service or 'A service that this answer needs'} does not answer; try again shortly."
 
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:

@@ -22,6 +22,18 @@ class ApiMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
         )
+        self.requests_at_work = Gauge(
+            "undertone_http_requests_at_work", "Requests that have a permit now", registry=registry
+        )
+        self.requests_waiting = Gauge(
+            "undertone_http_requests_waiting", "Requests that wait for a permit now", registry=registry
+        )
+        self.requests_refused = Counter(
+            "undertone_http_requests_refused",
+            "Requests answered with 429: full (too many waited already) or waited (for too long)",
+            ["reason"],
+            registry=registry,
+        )
         self.clients = Gauge("undertone_websocket_clients", "Browsers connected", registry=registry)
         self.refused = Counter(
             "undertone_websocket_refused", "Connections refused or ended by us", ["reason"], registry=registry

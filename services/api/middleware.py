@@ -59,6 +59,7 @@ class RequestMetrics:
             await self._app(scope, receive, send_and_note)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
-            route = getattr(scope.get("route"), "path", None) or "dashboard"
+            # Who was refused never came to a route.
+            route = getattr(scope.get("route"), "path", None) or ("refused" if status == 429 else "dashboard")
             self._metrics.requests.labels(method, route, str(status)).inc()
             self._metrics.request_seconds.labels(method, route).observe(perf_counter() - started_at)

@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from services.api.admission import Permits
 from services.api.app import create_app
 from services.api.state import HealthProbe, open_state
 from services.common.errors import ConfigurationError
@@ -68,7 +69,13 @@ async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe
     Whatever is away comes and goes without us; ConfigurationError if the database or Redis refuses us.
     """
     async with open_state(settings, triton) as state, asyncio.TaskGroup() as tasks:
-        app = create_app(settings.frontend_dist, state.metrics)
+        permits = Permits(
+            state.metrics,
+            at_work=settings.api_requests_at_work,
+            waiting=settings.api_requests_waiting,
+            wait_s=settings.api_wait_s,
+        )
+        app = create_app(settings.frontend_dist, state.metrics, permits)
         app.state.undertone = state
         server = Server(
             uvicorn.Config(

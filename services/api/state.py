@@ -12,13 +12,12 @@ from redis.asyncio import Redis
 from services.api.alert_rule import Rule
 from services.api.alerts import AlertWatch
 from services.api.broadcast import Broadcaster
-from services.api.cache import TtlCache
+from services.api.caches import Caches, open_caches
 from services.api.counts import INTERVAL_S, LiveCounts
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
-from services.api.queries.posts import Total
+from services.api.queries.connection import SERVER_LIMITS
 from services.api.queries.totals import check_tables
-from services.api.schemas import Counts, Percentages, Stats
 from services.api.subscription import Subscription
 from services.common.database import open_pool
 from services.common.migrations.apply import migrate
@@ -26,7 +25,8 @@ from services.common.retry import until_done
 from services.common.settings import Settings
 from services.common.streams import open_redis, redis_errors
 
-POOL_SIZE = 10
+# Beside those of the requests at work: for the probes, the counts, the alert rule, which wait for each other.
+OWN_CONNECTIONS = 2
 # A plan for these very parameters reads the few days that they ask for, one for any parameters prepares all of them.
 # Every query has its index: reading a whole table instead is never more than a wrong estimate. And every query is
 # short, so that compiling it would take longer than running it.
@@ -45,15 +45,6 @@ class HealthProbe(Protocol):
 
     async def check(self) -> None:
         """Returns after a real inference on every model; Transient if one did not succeed."""
-
-
-@dataclass(frozen=True)
-class Caches:
-    """A few seconds each; the keys are the parameters of the request, never the time."""
-
-    stats: TtlCache[Stats]
-    post_totals: TtlCache[Total]
-    distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -91,8 +82,9 @@ class State:
 @asynccontextmanager
 async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[State]:
     """Opens also while everything is away: connections are made when they are first used."""
+    pool_size = settings.api_requests_at_work + OWN_CONNECTIONS
     async with (
-        open_pool(settings.database_dsn, max_size=POOL_SIZE, server_settings=PLANNING) as pool,
+        open_pool(settings.database_dsn, max_size=pool_size, server_settings=PLANNING | SERVER_LIMITS) as pool,
         open_redis(settings.redis_dsn) as redis,
     ):
         yield build_state(settings, pool, redis, triton)
@@ -126,7 +118,7 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
         broadcaster=broadcaster,
         subscription=subscription,
         counts=counts,
-        caches=Caches(stats=TtlCache(5.0, 1), post_totals=TtlCache(5.0), distributions=TtlCache(2.0)),
+        caches=open_caches(),
         probes=Probes(
             database=probe("database", lambda: check_tables(pool)),
             redis=probe("redis", ping_redis),

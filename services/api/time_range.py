@@ -29,6 +29,10 @@ class TimeRange:
     end: datetime
     width: timedelta
 
+    @property
+    def buckets(self) -> int:
+        return -(-(self.end - self.start) // self.width)
+
 
 def time_range(period: Period, start: datetime | None, end: datetime | None, now: datetime) -> TimeRange:
     """The range asked for, its start rounded down to a whole bucket (UTC); InvalidParameter if it is not usable."""
@@ -38,10 +42,10 @@ def time_range(period: Period, start: datetime | None, end: datetime | None, now
     if start >= end:
         raise InvalidParameter("start_date: must be before end_date")
     start -= (start - EPOCH) % width
-    buckets = -(-(end - start) // width)
-    if buckets > MAX_BUCKETS:
+    span = TimeRange(start, end, width)
+    if span.buckets > MAX_BUCKETS:
         raise InvalidParameter(
-            f"start_date: {buckets:,} buckets of one {period} are more than {MAX_BUCKETS:,};"
+            f"start_date: {span.buckets:,} buckets of one {period} are more than {MAX_BUCKETS:,};"
             " ask for a shorter range or a longer period"
         )
-    return TimeRange(start, end, width)
+    return span

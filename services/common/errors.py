@@ -10,7 +10,15 @@ class ConfigurationError(UndertoneError):
 
 
 class Transient(UndertoneError):
-    """A dependency is away or overloaded: the same call may succeed later."""
+    """A dependency is away or overloaded: the same call may succeed later.
+
+    `service`: its name for people ("PostgreSQL"), empty where it is not known. The message may hold an address; this
+    never does.
+    """
+
+    def __init__(self, message: str, *, service: str = "") -> None:
+        super().__init__(message)
+        self.service = service
 
 
 class Rejected(UndertoneError):

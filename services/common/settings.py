@@ -88,10 +88,20 @@ class Settings(BaseSettings):
     api_port: Port = 8000
     frontend_port: Port = Field(3000, description="port of the dashboard's own web server under Docker compose")
     frontend_dist: Path = Field(Path("frontend/dist"), description="the built dashboard, served by the API at /")
+    api_requests_at_work: int = Field(
+        8, ge=1, le=100, description="requests of /api that are worked on at once, each with a connection to PostgreSQL"
+    )
+    api_requests_waiting: int = Field(
+        256, ge=0, description="requests that wait for their turn; further ones get 429 at once"
+    )
+    api_wait_s: float = Field(5.0, gt=0, description="a request whose turn has not come after so long gets 429")
     websocket_queue_size: int = Field(
         256, ge=1, description="messages waiting for one browser; beyond it the oldest are dropped"
     )
     max_websocket_clients: int = Field(500, ge=1, description="further browsers are refused with code 1013")
+    feed_posts_per_s: int = Field(
+        200, ge=0, description="posts a second in the live feed, at most: of more, an even sample; 0: all of them"
+    )
 
     alert_negative_ratio_threshold: float = Field(0.5, gt=0, lt=1)
     alert_window_minutes: int = Field(5, ge=1, le=1_440)

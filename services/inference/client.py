@@ -66,9 +66,9 @@ class TritonClient:
             result = await self._to_its_end(request)
             logits = result.as_numpy("logits")
         if logits is None or logits.shape[:1] != ids.shape[:1] or logits.dtype != np.float32:
-            raise Transient(f"Triton answered {model} with no logits for {ids.shape[0]} rows")
+            raise Transient(f"Triton answered {model} with no logits for {ids.shape[0]} rows", service="Triton")
         if not np.isfinite(logits).all():
-            raise Transient(f"Triton answered {model} with logits that are not finite")
+            raise Transient(f"Triton answered {model} with logits that are not finite", service="Triton")
         return np.asarray(logits, dtype=np.float32)
 
     async def _to_its_end(self, request: Coroutine[Any, Any, InferResult]) -> InferResult:
@@ -125,7 +125,9 @@ def triton_errors(model: str) -> Iterator[None]:
     try:
         yield
     except InferenceServerException as error:
-        kind = Rejected if error.status() in _REJECTING else Transient
-        raise kind(f"Triton, model {model}: {error.message()} ({error.status()})") from error
+        sentence = f"Triton, model {model}: {error.message()} ({error.status()})"
+        if error.status() in _REJECTING:
+            raise Rejected(sentence) from error
+        raise Transient(sentence, service="Triton") from error
     except (grpc.RpcError, OSError) as error:
-        raise Transient(f"Triton is not reachable: {error}") from error
+        raise Transient(f"Triton is not reachable: {error}", service="Triton") from error

@@ -88,7 +88,7 @@ class Served:
             return newest
         complaints = [self._complaints[name] for name in self._names if name in self._complaints]
         if complaints and isinstance(failure, Transient):
-            raise Transient(f"{failure}; {'; '.join(complaints)}") from failure
+            raise Transient(f"{failure}; {'; '.join(complaints)}", service=failure.service) from failure
         raise failure
 
     async def _read(self, since: float) -> Models:

@@ -1,7 +1,8 @@
 """A pooled connection for one read, with errors in our own terms."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -9,8 +10,15 @@ from asyncpg.pool import PoolConnectionProxy
 from services.common.database import database_errors
 from services.common.errors import Transient
 
+POSTGRESQL = "PostgreSQL"
+
 # A pool that is busy for so long sheds load (503) instead of piling up requests.
-ACQUIRE_TIMEOUT_S = 5.0
+ACQUIRE_TIMEOUT_S = 3.0
+# Every read takes milliseconds. One that takes so long asks a server that hangs: its connection is dropped, since even
+# asking to cancel the statement would be waiting for an answer. A server that is only slow ends it by itself then
+# (`SERVER_LIMITS` are settings of the session).
+READ_TIMEOUT_S = 5.0
+SERVER_LIMITS = {"statement_timeout": f"{READ_TIMEOUT_S:g}s"}
 
 
 def current_analyses(first_id: str, beyond_id: str) -> str:
@@ -26,10 +34,38 @@ def current_analyses(first_id: str, beyond_id: str) -> str:
 
 @asynccontextmanager
 async def connection(pool: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
-    """Transient if there is none in time, or if it breaks inside the block."""
+    """Transient if there is none in time, if it breaks inside the block, or if that takes more than READ_TIMEOUT_S."""
     try:
         with database_errors():
-            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as held:
+            async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as held, _deadline(held):
                 yield held
     except asyncpg.UndefinedTableError as error:
-        raise Transient(f"PostgreSQL lacks a table, the migrations have not run yet: {error}") from error
+        reason = f"PostgreSQL lacks a table, the migrations have not run yet: {error}"
+        raise Transient(reason, service=POSTGRESQL) from error
+    except Transient as error:
+        error.service = POSTGRESQL
+        raise
+
+
+@asynccontextmanager
+async def _deadline(held: PoolConnectionProxy) -> AsyncIterator[None]:
+    """Drops the connection when time is up, which ends whatever waits for it, or when the block is cancelled."""
+
+    def drop() -> None:
+        with suppress(asyncpg.InterfaceError):  # it is lost already
+            held.terminate()
+
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(READ_TIMEOUT_S, drop)
+    try:
+        yield
+    except asyncio.CancelledError:
+        # Giving it back would wait for the server, which may be what we were waiting for.
+        drop()
+        raise
+    except Exception as error:
+        if loop.time() >= timer.when():
+            raise Transient(f"PostgreSQL did not answer within {READ_TIMEOUT_S:g} s") from error
+        raise
+    finally:
+        timer.cancel()

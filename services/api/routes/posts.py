@@ -2,25 +2,30 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from services.api.caches import STALE, tell_age
 from services.api.cursor import decode_cursor, encode_cursor
 from services.api.dependencies import Limit, Moment, Offset, Source, StateDep, Text
 from services.api.queries.posts import count_posts, read_posts
 from services.api.schemas import ErrorBody, PostFilters, PostPage, SentimentLabel
+from services.api.state import State
 
 router = APIRouter(tags=["posts"])
+
+EVERYTHING = PostFilters(source=None, sentiment=None, emotion=None, search=None, start_date=None, end_date=None)
 
 
 @router.get(
     "/api/posts",
     operation_id="listPosts",
     summary="Posts with their sentiment, newest first",
-    responses={422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
+    responses={200: {"headers": STALE}, 422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
 )
 async def list_posts(
     *,
     state: StateDep,
+    response: Response,
     limit: Limit = 50,
     offset: Offset = 0,
     cursor: Annotated[
@@ -42,6 +47,8 @@ async def list_posts(
     A request does a bounded amount of work. Words are found by an index; what it cannot serve (fewer than three letters
     or digits in a row, emoji, a busy day that is not indexed yet) is looked for in 20,000 posts a request, and
     `next_cursor` goes on from there: a page may be short, even empty, and still have a next one.
+
+    The newest posts, unfiltered, are also there while the database is away: as they were.
     """
     filters = PostFilters(
         source=source or None,
@@ -52,9 +59,17 @@ async def list_posts(
         end_date=end_date,
     )
     before_id = decode_cursor(cursor) if cursor else None
+    if before_id is None and offset == 0 and filters == EVERYTHING:
+        cached = await state.caches.first_pages.get(limit, lambda: _page(state, filters, None, limit, 0))
+        tell_age(response, cached)
+        return cached.value
+    return await _page(state, filters, before_id, limit, offset)
+
+
+async def _page(state: State, filters: PostFilters, before_id: int | None, limit: int, offset: int) -> PostPage:
     page = await read_posts(state.pool, filters, before_id=before_id, limit=limit, offset=offset)
     key = filters.model_dump_json()
-    total = page.total or (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters)))[0].value
+    total = page.total or (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters))).value
     return PostPage(
         posts=page.posts,
         total=total.posts,

@@ -1,0 +1,49 @@
+"""What one API process keeps of its answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from services.api.cache import MAX_STALE_S, Cached, TtlCache
+from services.api.queries.posts import Total
+from services.api.schemas import Counts, Percentages, PostPage, Stats
+
+STALE_HEADER = "X-Undertone-Stale"
+STALE = {
+    STALE_HEADER: {
+        "description": "The database is away, and this is what it said so many seconds ago; absent otherwise",
+        "schema": {"type": "integer"},
+    }
+}
+
+
+@dataclass(frozen=True)
+class Caches:
+    """A few seconds each; the keys are the parameters of the request, never the time.
+
+    `aggregates` are encoded ones that end now: at most half a megabyte each. `first_pages` are asked for anew each time
+    and kept for when the database is away, in few sizes: a hundred posts of the greatest length are 16 MB.
+    """
+
+    stats: TtlCache[Stats]
+    post_totals: TtlCache[Total]
+    distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
+    aggregates: TtlCache[bytes]
+    first_pages: TtlCache[PostPage]
+
+
+def open_caches() -> Caches:
+    return Caches(
+        stats=TtlCache(5.0, 1),
+        post_totals=TtlCache(5.0),
+        distributions=TtlCache(2.0, max_stale_s=MAX_STALE_S),
+        aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
+        first_pages=TtlCache(0.0, 2, max_kept_s=0.0, max_stale_s=MAX_STALE_S),
+    )
+
+
+def tell_age(response: Response, cached: Cached[Any]) -> None:
+    """Sets the header of an answer that is out of date."""
+    if cached.stale:
+        response.headers[STALE_HEADER] = str(cached.age_s)
