@@ -64,7 +64,8 @@ class _Recording:
     def __init__(self, path: Path, reader: Callable[[BinaryIO, str], Iterator[Post | Malformed]]) -> None:
         self._lock = Lock()
         self._file = open_lines(path)
-        self._name = path.name
+        # Names are bytes, and need not be UTF-8; dead letters and logs are.
+        self._name = path.name.encode("utf-8", "replace").decode()
         self._items = reader(self._file, self._name)
 
     def read(self, count: int) -> list[Post | Malformed]:

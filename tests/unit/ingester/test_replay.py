@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import tracemalloc
 from collections.abc import Callable
 from contextlib import aclosing
@@ -22,7 +23,7 @@ from services.common.messages import Post
 from services.ingester.sources import open_source
 from services.ingester.sources.base import MAX_BATCH_POSTS, Malformed
 from services.ingester.sources.files import jsonl, records, table
-from services.ingester.sources.files.lines import MAX_LINE_BYTES, open_lines
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, open_lines
 from services.ingester.sources.pace import Pace
 from services.ingester.sources.replay import ReplaySource
 from tests import hostile
@@ -164,6 +165,41 @@ def test_a_row_of_many_lines_is_given_up_at_the_limit_of_a_line(replay: Replay) 
     assert f"more than {MAX_LINE_BYTES:,} bytes" in items[1].error
 
 
+class CountedBytes(bytes):
+    """Counts how often lines are read."""
+
+    readings = 0
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        CountedBytes.readings += 1
+        return super().decode(encoding, errors)
+
+
+def test_quotes_that_are_never_closed_do_not_cost_the_square_of_the_file() -> None:
+    """Each of these lines opens a quote, and stays within one that is open."""
+    CountedBytes.readings = 0
+    source = (Line(number, CountedBytes(b'a","\n')) for number in range(10_000))
+    rows = list(table._Rows(source))
+    assert len(rows) == 10_000
+    assert all(isinstance(row, csv.Error) for _, row in rows)
+    assert CountedBytes.readings <= (table.MAX_READINGS + 1) * 10_000
+
+
+def test_some_unclosed_quotes_cost_one_row_each(replay: Replay) -> None:
+    bad = b'p,twitter,"never closed,mole,%s\n' % NOON.encode()
+    good = record(content="of two\nlines")
+    items = replay("a.csv", csv_of(good) + (bad + csv_of(good).partition(b"\n")[2]) * 3 + bad)
+    assert reasons(items) == ["", *["invalid_csv", ""] * 3, "invalid_csv"]
+
+
+def test_a_row_of_more_lines_than_a_post_can_have_is_given_up(replay: Replay) -> None:
+    raw = b",".join([b'"' + b"\n" * 100_000 + b'"'] * 5) + b"\n"
+    items = replay("a.csv", csv_of(record()) + raw)
+    assert reasons(items)[:2] == ["", "invalid_csv"]
+    assert isinstance(items[1], Malformed)
+    assert f"within {table.MAX_ROW_LINES:,} lines" in items[1].error
+
+
 def test_quoted_fields_hold_commas_quotes_and_line_breaks(replay: Replay) -> None:
     content = 'first, "second"\r\n\nthird'
     items = replay("a.csv", csv_of(record(content=content), record(post_id="p2")))
@@ -213,11 +249,21 @@ def test_a_damaged_gzip_file_gives_what_it_holds_and_then_says_so(replay: Replay
         ("a.gz", b"hello", "no known suffix"),
         ("a.csv", b"id,when\n1,2\n", "names no column source, content, created_at"),
         ("a.csv", b'"never closed', "names no column"),
+        ("a.csv", b"source,content,created_at,content\n", "column content twice"),
+        ("a.csv", b"source,text,created_at,TEXT\n", "column content twice"),
     ],
 )
 def test_a_file_of_no_use_is_refused_with_advice(replay: Replay, name: str, raw: bytes, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         replay(name, raw)
+
+
+def test_a_file_name_that_is_no_utf8_names_its_lines_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"posts\xff.jsonl")
+    path.write_bytes(b"{}\n")
+    [letter] = asyncio.run(items_of(ReplaySource(path)))
+    assert isinstance(letter, Malformed)
+    assert letter.error.encode().startswith(b"posts?.jsonl line 1: ")
 
 
 def test_a_missing_file_a_folder_and_unknown_or_incomplete_sources_are_refused(tmp_path: Path) -> None:
@@ -226,6 +272,8 @@ def test_a_missing_file_a_folder_and_unknown_or_incomplete_sources_are_refused(t
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ConfigurationError, match="is not a file"):
         ReplaySource(tmp_path / "folder.csv")
+    with pytest.raises(ConfigurationError, match="cannot be opened"):
+        ReplaySource(tmp_path / ("x" * 300 + ".csv"))
     with pytest.raises(ConfigurationError, match="known are replay, simulate"):
         open_source("telepathy")
     with pytest.raises(ConfigurationError, match="--file"):

@@ -35,14 +35,14 @@ class DamagedFile(Exception):
 
 def open_lines(path: Path) -> BinaryIO:
     """The file, opened and unpacked. ConfigurationError if there is nothing to read, or nothing that can be read."""
-    if not path.exists():
-        raise ConfigurationError(f"there is no file {path}; check the path")
-    if not path.is_file():
-        raise ConfigurationError(f"{path} is not a file; name one file of posts")
     try:
+        if not path.exists():
+            raise ConfigurationError(f"there is no file {path}; check the path")
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is not a file; name one file of posts")
         raw = path.open("rb")
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be opened ({error.strerror}); check its permissions") from None
+    except OSError as error:  # looking for it may fail as well: names have a limit, folders permissions
+        raise ConfigurationError(f"{path} cannot be opened ({error.strerror}); check path and permissions") from None
     file: BinaryIO = cast(BinaryIO, _GzipStream(raw)) if path.suffix.lower() == ".gz" else raw
     try:
         first = file.read(1)

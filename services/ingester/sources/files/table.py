@@ -6,18 +6,23 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from services.common.errors import ConfigurationError
-from services.common.messages import Post
+from services.common.messages import MAX_CONTENT_CHARS, Post
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, lines
 from services.ingester.sources.files.records import ALIASES, FIELDS, to_post, unreadable
 
 _REQUIRED = ("source", "content", "created_at")
+# A post of line ends alone, and some for the other columns; a row of more would only take memory.
+MAX_ROW_LINES = MAX_CONTENT_CHARS + 1_000
+# How often a line is read, as a part of one row or another, before a row may only begin with it. Without an end to it,
+# a quote in each line that is never closed would cost the square of the file.
+MAX_READINGS = 8
 
 
 def read(file: BinaryIO, file_name: str) -> Iterator[Post | Malformed]:
     """A post or a dead letter for every row; DamagedFile where the file cannot be read on.
 
-    ConfigurationError, before the first item, if the header lacks a column.
+    ConfigurationError, before the first item, if the header lacks a column or has one twice.
     """
     rows = _Rows(lines(file))
     columns: Sequence[str] | None = None
@@ -41,13 +46,14 @@ class _Rows:
     """Rows with the line that each begins in; a csv.Error in the place of a row that is none.
 
     After a bad row, reading goes on at the line behind its first one. So an unclosed quote costs one row, and not all
-    that follow up to the next quote.
+    that follow up to the next quote. Where quote after quote is not closed, rows of several lines count as bad, too.
     """
 
     def __init__(self, source: Iterator[Line]) -> None:
         self._source = source
-        self._again: deque[Line] = deque()
-        self._taken: list[Line] = []
+        # Lines with how often they were read.
+        self._again: deque[tuple[Line, int]] = deque()
+        self._taken: list[tuple[Line, int]] = []
         self._taken_bytes = 0
 
     def __iter__(self) -> Iterator[tuple[Line, list[str] | csv.Error]]:
@@ -59,21 +65,24 @@ class _Rows:
             except StopIteration:
                 return
             except csv.Error as error:
-                first, *rest = self._taken
+                (first, _), *rest = self._taken
                 self._again.extendleft(reversed(rest))
                 # A generator that has raised is over, so the reader needs a new one.
                 reader = csv.reader(self._texts(), strict=True)
                 yield first, error
                 continue
             if row:
-                yield self._taken[0], row
+                yield self._taken[0][0], row
 
     def _texts(self) -> Iterator[str]:
         while True:
-            line = self._again.popleft() if self._again else next(self._source, None)
+            line, readings = self._again.popleft() if self._again else (next(self._source, None), 0)
             if line is None:
                 return
-            self._taken.append(line)
+            if self._taken and (readings == MAX_READINGS or len(self._taken) == MAX_ROW_LINES):
+                self._again.appendleft((line, readings))
+                raise csv.Error(f"a quote is not closed within {len(self._taken):,} lines")
+            self._taken.append((line, min(readings + 1, MAX_READINGS)))
             self._taken_bytes += len(line.raw)
             if line.too_long or self._taken_bytes > MAX_LINE_BYTES:
                 raise csv.Error(f"more than {MAX_LINE_BYTES:,} bytes; a quote may not be closed")
@@ -84,6 +93,9 @@ class _Rows:
 def _columns(header: Sequence[str], file_name: str) -> list[str]:
     names = [name.strip().lower() for name in header]
     columns = [ALIASES[name] if name in ALIASES and ALIASES[name] not in names else name for name in names]
+    twice = [name for name in FIELDS if columns.count(name) > 1]
+    if twice:
+        raise ConfigurationError(f"the first row of {file_name} names the column {twice[0]} twice; rename one of them")
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
         raise ConfigurationError(
