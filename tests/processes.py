@@ -38,14 +38,19 @@ class Service:
 
 
 @asynccontextmanager
-async def service(name: str, settings: Settings, folder: Path, *arguments: str) -> AsyncIterator[Service]:
-    """Runs the service for the block; an unexpected end is the test's to notice through `process.returncode`."""
+async def service(
+    name: str, settings: Settings, folder: Path, *arguments: str, module: str = ""
+) -> AsyncIterator[Service]:
+    """Runs the service for the block; an unexpected end is the test's to notice through `process.returncode`.
+
+    `module`: what is run in place of `services.<name>`.
+    """
     log = folder / f"{name}-{len(list(folder.iterdir()))}.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            f"services.{name}",
+            module or f"services.{name}",
             *arguments,
             cwd=ROOT,
             env=environment_of(settings) | {"PYTHONPATH": os.fspath(ROOT)},

@@ -47,6 +47,9 @@ class Conveyor:
         self._many = min(MANY_POSTS, batch_posts)
         # Posts of each batch that is being analysed.
         self._analysing: list[int] = []
+        # Batches that were begun and are neither acknowledged nor given up; `_alone`: the only one, a suspect.
+        self._unfinished = 0
+        self._alone = False
         self._changed = asyncio.Condition()
         self._read_to_the_end = False
         # Its limit makes analysis wait for the database, and so the reader, too.
@@ -87,6 +90,9 @@ class Conveyor:
         return sum(self._analysing) >= self._many and len(self._arrived) < self._batch_posts
 
     def _may_begin(self) -> bool:
+        # Whoever dies of a suspect shall not have another one in hand, nor anything that would look like one then.
+        if self._alone or (self._arrived and self._arrived[0].is_suspect and self._unfinished):
+            return False
         return self._read_to_the_end or len(self._arrived) >= (self._many if self._analysing else 1)
 
     async def _take(self) -> list[Entry]:
@@ -98,24 +104,33 @@ class Conveyor:
                 if batch and (batch[0].is_suspect or self._arrived[0].is_suspect):
                     break
                 batch.append(self._arrived.popleft())
-            self._analysing.append(len(batch))
+            if batch:
+                self._analysing.append(len(batch))
+                self._unfinished += 1
+                self._alone = batch[0].is_suspect
             self._changed.notify_all()
         return batch
 
-    async def _done(self, posts: int) -> None:
-        """A batch of so many posts is analysed, or given up."""
+    async def _analysed_or_given_up(self, posts: int, *, given_up: bool) -> None:
         async with self._changed:
             self._analysing.remove(posts)
+            self._changed.notify_all()
+        if given_up:
+            self.abandoned += posts
+            await self._finished(1)
+
+    async def _finished(self, batches: int) -> None:
+        async with self._changed:
+            self._unfinished -= batches
+            self._alone = False
             self._changed.notify_all()
 
     async def _analyse(self, gave_up: asyncio.Event) -> None:
         while entries := await self._take():
             metrics.STAGE_SECONDS.labels("wait").observe(max(0.0, time.time() - entries[0].added_at))
             batch = await _result("analyse", partial(self._pipeline.analyse, entries), gave_up)
-            await self._done(len(entries))
-            if batch is None:
-                self.abandoned += len(entries)
-            else:
+            await self._analysed_or_given_up(len(entries), given_up=batch is None)
+            if batch is not None:
                 await self._analysed.put(batch)
 
     async def _store(self, gave_up: asyncio.Event) -> None:
@@ -125,9 +140,11 @@ class Conveyor:
             while sum(len(each.entries) for each in waiting if each) < STORED_AT_ONCE and not self._analysed.empty():
                 waiting.append(self._analysed.get_nowait())
             ended = None in waiting
-            batch = merged([each for each in waiting if each])
+            batches = [each for each in waiting if each]
+            batch = merged(batches)
             if batch.entries and not await self._finish(batch, gave_up):
                 self.abandoned += len(batch.entries)
+            await self._finished(len(batches))
 
     async def _finish(self, batch: Batch, gave_up: asyncio.Event) -> bool:
         """False where it was given up. Each step is repeated by itself: what is stored is not stored again."""

@@ -4,7 +4,7 @@ Each step may raise Transient: it is then simply done again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -154,7 +154,7 @@ def letter_of(entry: Entry, whom: str, error: Rejected | Transient) -> DeadLette
 
 
 def never_acknowledged(entry: Entry) -> DeadLetter:
-    tried = entry.deliveries - 1
-    return dead_letter(
-        entry, "never_acknowledged", f"delivered {tried} times, in the end alone, and no worker lived to acknowledge it"
-    )
+    """This time it is not tried: the letter tells of the deliveries before."""
+    tried = replace(entry, deliveries=entry.deliveries - 1)
+    error = f"delivered {tried.deliveries} times, in the end alone, and no worker lived to acknowledge it"
+    return dead_letter(tried, "never_acknowledged", error)

@@ -18,12 +18,22 @@ WORDS = [f"word{number}" for number in range(200)]
 
 
 def publish(
-    repository: Repository, name: str, labels: Sequence[str], *, shift: int = 0, weights: bytes | None = None
+    repository: Repository,
+    name: str,
+    labels: Sequence[str],
+    *,
+    shift: int = 0,
+    weights: bytes | None = None,
+    breaking: Sequence[str] = (),
 ) -> int:
-    """The next version of `name`; its tokenizer numbers the words `shift` later than another one would."""
+    """The next version of `name`; its tokenizer numbers the words `shift` later than another one would.
+
+    Words in `breaking` get numbers that the model does not know: the run fails.
+    """
     with repository.new_version(name) as folder:
         (folder / FILES["fp32"]).write_bytes(model(classifier(len(labels))) if weights is None else weights)
         numbers = {word: 2 + (index + shift) % (VOCABULARY - 2) for index, word in enumerate(WORDS)}
+        numbers |= {word: VOCABULARY + index for index, word in enumerate(breaking)}
         tokenizer = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1} | numbers, unk_token="[UNK]"))
         tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         tokenizer.save(str(folder / TOKENIZER))

@@ -38,10 +38,13 @@ class Steps:
         self.analysing: list[int] = []
         self.storing: list[int] = []
         self.acknowledged: list[Entry] = []
+        # Posts that were begun and not acknowledged when a batch began.
+        self.in_hand: list[int] = []
         self.gates = {name: open_gate() for name in ("analyse", "store", "acknowledge")}
         self.failures: dict[str, list[Exception]] = {}
 
     async def analyse(self, entries: Sequence[Entry]) -> Batch:
+        self.in_hand.append(sum(self.analysing) - len(self.acknowledged))
         self.analysing.append(len(entries))
         await self._pass("analyse")
         return Batch(entries)
@@ -177,6 +180,16 @@ async def test_no_batch_is_larger_than_allowed() -> None:
     await until(lambda: len(steps.acknowledged) == 95, "everything acknowledged")
     await running.stop()
     assert max(steps.analysing) == 10
+
+
+async def test_beside_a_suspect_nothing_is_in_hand_until_it_is_acknowledged() -> None:
+    stream, steps = Stream(), Steps()
+    suspects = [entry(number, SUSPECT_AFTER_DELIVERIES) for number in (70, 71)]
+    stream.waiting = [*(entry(number) for number in range(70)), *suspects, *(entry(number) for number in range(72, 80))]
+    running = Running(stream, steps, batch_posts=100, in_flight=4)
+    await until(lambda: len(steps.acknowledged) == 80, "everything acknowledged")
+    await running.stop()
+    assert list(zip(steps.analysing, steps.in_hand, strict=True)) == [(70, 0), (1, 0), (1, 0), (8, 0)]
 
 
 async def test_a_suspect_is_analysed_alone() -> None:
