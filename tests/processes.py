@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from services.common.settings import Settings
 from tests.conftest import ROOT, environment_of
 
 STOP_TIMEOUT_S = 30.0
+ERROR_LINE = re.compile(r"Traceback|\[(error|critical) *\]", re.IGNORECASE)
 
 
 class Service:
@@ -24,6 +26,11 @@ class Service:
     @property
     def output(self) -> str:
         return self._log.read_text(errors="replace")
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that tell of an error or begin a traceback."""
+        return [line for line in self.output.splitlines() if ERROR_LINE.search(line)]
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit status; it is killed, and the test fails, if it does not end by itself."""

@@ -8,6 +8,7 @@ import asyncpg
 
 from services.common.errors import ConfigurationError, Rejected, Transient
 
+POSTGRESQL = "PostgreSQL"
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
 # A server that hangs does not answer our goodbye either.
@@ -59,17 +60,19 @@ def database_errors() -> Iterator[None]:
         yield
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         if lacks_partition(error):
-            raise Transient(f"PostgreSQL: {error}") from error
+            raise Transient(f"PostgreSQL: {error}", service=POSTGRESQL) from error
         raise Rejected(f"PostgreSQL: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
     except asyncpg.PostgresError as error:
         if (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES:
-            raise Transient(f"PostgreSQL: {error}") from error
+            raise Transient(f"PostgreSQL: {error}", service=POSTGRESQL) from error
         raise
     # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise Transient(f"PostgreSQL is not reachable: {error or type(error).__name__}") from error
+        raise Transient(
+            f"PostgreSQL is not reachable: {str(error) or type(error).__name__}", service=POSTGRESQL
+        ) from error
 
 
 def lacks_partition(error: asyncpg.PostgresError) -> bool:

@@ -24,6 +24,7 @@ from redis.exceptions import (
 
 from services.common.errors import ConfigurationError, Transient
 
+REDIS = "Redis"
 RESULTS_CHANNEL = "sentiment_updates"
 CONNECT_TIMEOUT_S = 5.0
 # Longer than any blocking read: a server that stalls is noticed, a quiet stream is not taken for one.
@@ -63,19 +64,19 @@ def redis_errors() -> Iterator[None]:
     except (AuthenticationError, NoPermissionError) as error:
         raise ConfigurationError(f"Redis refuses our password or rights: {error}; check REDIS_URL") from error
     except (ConnectionError, TimeoutError, BusyLoadingError, OSError) as error:
-        raise Transient(f"Redis is not reachable: {error or type(error).__name__}") from error
+        raise Transient(f"Redis is not reachable: {str(error) or type(error).__name__}", service=REDIS) from error
     except (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError, ClusterDownError) as error:
         # A full server, or a replica in mid-failover, refuses for now, not for good. The client has taken the code off.
-        raise Transient(f"Redis refuses for now: {error}") from error
+        raise Transient(f"Redis refuses for now: {error}", service=REDIS) from error
     except ResponseError as error:
         # "BUSY ": a script runs for long. The space tells it from BUSYGROUP.
         if str(error).startswith(("MISCONF", "NOREPLICAS", "BUSY ")):
-            raise Transient(f"Redis refuses for now: {error}") from error
+            raise Transient(f"Redis refuses for now: {error}", service=REDIS) from error
         if str(error).startswith(("NOGROUP", "no such key")):
-            raise NoGroup(f"Redis lost the consumer group: {error}") from error
+            raise NoGroup(f"Redis lost the consumer group: {error}", service=REDIS) from error
         raise
     except RedisError as error:
-        raise Transient(f"Redis: {error}") from error
+        raise Transient(f"Redis: {error}", service=REDIS) from error
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,8 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.common.database import database_errors
+from services.common.database import POSTGRESQL, database_errors
 from services.common.errors import Transient
-
-POSTGRESQL = "PostgreSQL"
 
 # A pool that is busy for so long sheds load (503) instead of piling up requests.
 ACQUIRE_TIMEOUT_S = 3.0
@@ -42,9 +40,6 @@ async def connection(pool: asyncpg.Pool) -> AsyncIterator[PoolConnectionProxy]:
     except asyncpg.UndefinedTableError as error:
         reason = f"PostgreSQL lacks a table, the migrations have not run yet: {error}"
         raise Transient(reason, service=POSTGRESQL) from error
-    except Transient as error:
-        error.service = POSTGRESQL
-        raise
 
 
 @asynccontextmanager
@@ -65,7 +60,7 @@ async def _deadline(held: PoolConnectionProxy) -> AsyncIterator[None]:
         raise
     except Exception as error:
         if loop.time() >= timer.when():
-            raise Transient(f"PostgreSQL did not answer within {READ_TIMEOUT_S:g} s") from error
+            raise Transient(f"PostgreSQL did not answer within {READ_TIMEOUT_S:g} s", service=POSTGRESQL) from error
         raise
     finally:
         timer.cancel()
