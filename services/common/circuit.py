@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client import Gauge
 
-from services.common.backoff import attempts
+from services.common.backoff import probes
 from services.common.cancellation import stop_if_cancelled
 from services.common.errors import Transient
 from services.common.logging import get_logger
@@ -52,7 +52,7 @@ class Circuit:
         if self._opened_at is None:
             return
         async with self._probing:
-            async for attempt in attempts():
+            async for attempt in probes():
                 with attempt:
                     await self._close()
 

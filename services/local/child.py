@@ -22,7 +22,8 @@ class Child:
     but NeverReady and must return within a few seconds. While the process runs, the supervisor calls it again every
     `health_interval_s`; after `health_failures` failures in a row it restarts the process (0: never). `alive` is asked
     in its place once the child was ready for the first time: for a process that says "not ready" while another one is
-    away, which no restart would mend.
+    away, which no restart would mend. `killed_when_unhealthy`: nothing is lost with it, so that one which fails its
+    checks is not asked to finish what it cannot.
     `environment` is complete: nothing is inherited. `stdin` is written at the start and closed (a password that way
     does not show in the process list). `arguments` follow the command; they are asked for at each start.
     """
@@ -42,3 +43,4 @@ class Child:
     ready_timeout_s: float = 60.0
     health_interval_s: float = 5.0
     health_failures: int = 0
+    killed_when_unhealthy: bool = False

@@ -126,10 +126,12 @@ class Runner:
             self.process = process = await Process.start(self.child, self._line, self._guardian)
         except OSError as error:
             return f"could not be started ({error.strerror})"
+        reason = None
         try:
             reason = await self._wait_until_ready(process) or await self._watch(process)
         finally:
-            code = await process.stop(self.child.stop_timeout_s)
+            hopeless = reason is not None and self.child.killed_when_unhealthy
+            code = await (process.kill() if hopeless else process.stop(self.child.stop_timeout_s))
         if reason is not None or self._stopping.done():
             return reason
         if code == 0 and self._may_finish:

@@ -89,9 +89,11 @@ def triton_child(
         cwd=work_dir,
         stop_timeout_s=KILL_AFTER_S,
         ready_timeout_s=READY_TIMEOUT_S,
-        health_interval_s=5.0,
-        # A killed stub is not started again by the server, which goes on calling itself ready.
+        # A killed stub is not started again by the server, which goes on calling itself ready and, told to stop, waits
+        # for answers that never come.
+        health_interval_s=2.0,
         health_failures=3,
+        killed_when_unhealthy=True,
     )
 
 

@@ -95,6 +95,51 @@ async def test_a_child_that_stays_unhealthy_is_started_again(stage: Stage) -> No
     assert any("failed 3 health checks in a row" in line for line in run.lines())
 
 
+async def test_a_child_that_waits_for_another_is_not_started_again(stage: Stage) -> None:
+    """Not ready is not dead: once it was ready, only `alive` counts, also after it had to be started again."""
+    sick_checks = 0
+    worker = stage.child("worker")
+
+    async def ready() -> bool:
+        return await worker.ready() and "waiting" not in stage.sick
+
+    async def alive() -> bool:
+        nonlocal sick_checks
+        sick_checks += "waiting" in stage.sick
+        return await worker.ready()
+
+    watched = replace(worker, ready=ready, alive=alive, health_interval_s=0.01, health_failures=2, ready_timeout_s=0.5)
+    async with supervised(stage, [watched]) as run:
+        await all_up(run)
+        stage.sick.add("waiting")
+        await until(lambda: sick_checks > 20)
+        assert len(stage.pids()) == 1
+        os.kill(stage.pids()[0], signal.SIGKILL)
+        await until(lambda: "worker is back" in run.terminal.getvalue())
+        seen = sick_checks
+        await until(lambda: sick_checks > seen + 20)
+        assert len(stage.pids()) == 2
+        stage.sick.add("worker")
+        await until(lambda: len(stage.pids()) == 2 and "failed 2 health checks in a row" in run.terminal.getvalue())
+        stage.sick.clear()
+
+
+async def test_an_unhealthy_child_with_nothing_to_lose_is_killed_at_once(stage: Stage) -> None:
+    """It would wait for what cannot end; told to stop while it is well, it is asked as all are."""
+    triton = stage.child("triton", "stubborn")
+    triton = replace(triton, health_interval_s=0.02, health_failures=2, killed_when_unhealthy=True, stop_timeout_s=600)
+    async with supervised(stage, [triton]) as run:
+        await all_up(run)
+        stage.sick.add("triton")
+        await until(lambda: "failed 2 health checks in a row" in run.terminal.getvalue())
+        stage.sick.clear()
+        await until(lambda: len(stage.pids()) == 2)
+        assert "triton stopping" not in stage.events()
+        run.supervisor._running[0][0].child = replace(triton, stop_timeout_s=0.1)
+        await run.stop()
+    assert "triton stopping" in stage.events()
+
+
 async def test_one_failed_health_check_is_forgiven(stage: Stage) -> None:
     asked = 0
     worker = stage.child("worker")

@@ -12,7 +12,7 @@ from services.common.retry import until_done
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("INITIAL_BACKOFF_S", "MAX_BACKOFF_S", "JITTER_S"):
+    for name in ("INITIAL_BACKOFF_S", "MAX_PROBE_BACKOFF_S", "JITTER_S"):
         monkeypatch.setattr(backoff, name, 0.001)
 
 

@@ -14,7 +14,7 @@ from services.worker.isolation import ATTEMPTS, LAST_ATTEMPTS, MAX_BLAMED_IN_A_R
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("INITIAL_BACKOFF_S", "MAX_BACKOFF_S", "JITTER_S"):
+    for name in ("INITIAL_BACKOFF_S", "MAX_BACKOFF_S", "MAX_PROBE_BACKOFF_S", "JITTER_S"):
         monkeypatch.setattr(backoff, name, 0.0)
 
 
