@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ format: $(VENV)/.dev frontend/node_modules/.stamp ## format everything
 
 export: $(VENV)-export/.stamp .local/triton/.stamp ## a checkpoint into a served model: make export ARGS="sentiment --model <hub id or folder>"
 	@$(VENV)-export/bin/python -m export $(if $(ARGS),$(ARGS),--help)
+
+undertone: $(VENV)/.run ## look after a running system, as its dead letters: make undertone ARGS="dead list"
+	@$(BIN)/python -m services.cli $(if $(ARGS),$(ARGS),--help)
 
 starter-models: $(VENV)-export/.stamp ## train the starter models again: make starter-models DATA=<folder of *.tsv.gz>
 	@test -n "$(DATA)" || { echo 'say where the training text lies: make starter-models DATA=<folder>'; exit 2; }

@@ -92,9 +92,51 @@ if added > 0 then counts() end
 return {added, known, absent, removed}
 """
 
+# ARGV, of each letter: its entry, the number of names and values of the post, and these. Gives how many were there.
+_REPLAY = """
+local replayed, at = 0, 1
+while at <= #ARGV do
+  local id, first, last = ARGV[at], at + 2, at + 1 + ARGV[at + 1]
+  at = last + 1
+  local fields = letter(id)
+  if fields then
+    redis.call('XADD', stream, '*', unpack(ARGV, first, last))
+    remove(id, fields)
+    replayed = replayed + 1
+  end
+end
+return replayed
+"""
+
+# ARGV: entries. Gives how many were there.
+_DROP = """
+local dropped = 0
+for _, id in ipairs(ARGV) do
+  local fields = letter(id)
+  if fields then
+    remove(id, fields)
+    dropped = dropped + 1
+  end
+end
+return dropped
+"""
+
 
 def bury_script(redis: Redis) -> AsyncScript:
     return redis.register_script(_COMMON + _BURY)
+
+
+def replay_script(redis: Redis) -> AsyncScript:
+    return redis.register_script(_COMMON + _REPLAY)
+
+
+def drop_script(redis: Redis) -> AsyncScript:
+    return redis.register_script(_COMMON + _DROP)
+
+
+def count_script(redis: Redis) -> AsyncScript:
+    """Gives reason, number, reason, number."""
+    return redis.register_script(_COMMON + "return counts()")
 
 
 def keys(stream: str) -> list[str]:

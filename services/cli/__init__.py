@@ -1,0 +1,1 @@
+"""`undertone`: what a person asks of a running system, from a terminal."""

@@ -1,0 +1,115 @@
+"""The command line of `undertone`."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from services.common.dead_letters.filters import Filter, place
+
+EXAMPLES = {
+    "list": "the newest dead letters, and how many of each reason",
+    "list --reason too_long --since 2h": "of one reason, of the last two hours",
+    "show 1767225600000-0": "one of them, whole",
+    "replay 1767225600000-0": "publish it again",
+    "replay --reason rejected_by_model": "publish all of a reason again",
+    "drop --before 2026-01-31 --yes": "throw old ones away, unasked",
+}
+STATUS = "exit status: 0 done; 1 not all of it (a letter is gone, or was skipped); 2 could not begin; 130 interrupted"
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+MAX_LIMIT = 1_000_000
+
+
+def parse(arguments: Sequence[str] | None = None, *, prog: str = "undertone") -> argparse.Namespace:
+    """`area` and `command` say what to do; `filter` is what the options ask for; `ids` and `all` where they apply."""
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    if "reason" not in options:
+        return options
+    options.filter = Filter(options.reason, options.source, options.post_id, options.since, options.before)
+    if options.command in ("replay", "drop"):
+        choices = [bool(options.ids), not options.filter.is_empty, options.all]
+        if sum(choices) != 1:
+            parser.error(f"{options.command}: say which letters: ids, or filters as --reason, or --all")
+        if options.ids and options.limit is not None:
+            parser.error("--limit goes with filters or --all, not with ids")
+    return options
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    examples = "\n".join(f"  {prog} dead {command:<35} {what}" for command, what in EXAMPLES.items())
+    epilog = f"examples:\n{examples}\n`{prog} dead COMMAND --help` lists the options of a command.\n\n{STATUS}"
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Looks after a running Undertone. Settings come from the environment and .env; without REDIS_URL "
+        "or REDIS_HOST it looks for the Redis of `make run`.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    areas = parser.add_subparsers(dest="area", required=True, metavar="AREA")
+    dead = areas.add_parser(
+        "dead",
+        help="dead letters: posts that were refused",
+        description="Dead letters: posts that were refused and lines that are no post, with the reason.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = dead.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="the newest, and how many of each reason")
+    _filters(listing)
+    listing.add_argument("--limit", type=_limit, default=20, metavar="N", help="letters at most; default: 20")
+    _json(listing)
+    show = commands.add_parser("show", help="one letter, whole")
+    show.add_argument("ids", nargs=1, type=_id, metavar="ID")
+    _json(show)
+    _action(commands.add_parser("replay", help="publish them again; a letter that is not whole is skipped"))
+    _action(commands.add_parser("drop", help="throw them away, for good"))
+    return parser
+
+
+def _action(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", type=_id, metavar="ID", help="letters, as `list` shows them")
+    _filters(parser)
+    parser.add_argument("--all", action="store_true", help="every letter")
+    parser.add_argument("--limit", type=_limit, metavar="N", help="of those only the oldest N")
+    parser.add_argument("--yes", action="store_true", help="do not ask, however many there are")
+    _json(parser)
+
+
+def _filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reason", metavar="CODE", help="only of this reason, as too_long")
+    parser.add_argument("--source", help="only of this source, as reddit")
+    parser.add_argument("--post-id", metavar="ID", help="only of this post")
+    parser.add_argument("--since", type=_moment, metavar="TIME", help="buried since: 30m, 2h, 7d, or an ISO 8601 time")
+    parser.add_argument("--before", type=_moment, metavar="TIME", help="buried before")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _id(text: str) -> str:
+    try:
+        place(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _limit(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_LIMIT:,}")
+    return int(text)
+
+
+def _moment(text: str) -> datetime:
+    """So long ago, or a time; one without an offset is UTC."""
+    try:
+        if ago := re.fullmatch(r"([0-9]{1,6})([smhdw])", text):
+            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: say 30m, 2h, 7d, or as 2026-01-31T12:00 (UTC without an offset)"
+        ) from None

@@ -1,0 +1,151 @@
+"""`undertone dead …`: what is read, what is done, and what is said of it."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+from redis.asyncio import Redis
+
+from services.cli import present
+from services.cli.progress import Progress
+from services.common.dead_letters import acting, reading
+from services.common.dead_letters.filters import FIRST_ID
+from services.common.dead_letters.reading import STEP, Letter
+from services.common.settings import Settings
+
+ROOM_POLL_S = 0.2
+# How many of those that were skipped are named.
+MAX_NAMED = 10
+
+DONE, NOT_ALL = 0, 1
+
+
+class Work:
+    """One command on one Redis."""
+
+    def __init__(self, redis: Redis, settings: Settings, options: argparse.Namespace) -> None:
+        self._redis = redis
+        self._stream = settings.redis_stream_name
+        self._group = settings.redis_consumer_group
+        self._max_lag = settings.max_stream_lag
+        self._options = options
+        self.done = 0
+
+    async def list(self) -> int:
+        totals = await reading.count(self._redis, self._stream)
+        letters: list[Letter] = []
+        place: str | None = None
+        progress = Progress("reading", totals.total)
+        read = 0
+        while True:
+            room = self._options.limit - len(letters)
+            page = await reading.read_page(
+                self._redis, self._stream, self._options.filter, limit=min(room, STEP), before_id=place
+            )
+            letters += page.letters
+            place = page.next_id
+            read += page.read
+            progress.show(read)
+            if place is None or len(letters) == self._options.limit:
+                break
+        progress.clear()
+        if self._options.json:
+            present.print_json(present.listing(letters, totals, has_more=place is not None))
+        else:
+            width = shutil.get_terminal_size((120, 24)).columns
+            filtered = not self._options.filter.is_empty
+            present.print_list(letters, totals, width, filtered=filtered, has_more=place is not None)
+        return DONE
+
+    async def show(self) -> int:
+        (letter,) = await reading.find(self._redis, self._stream, self._options.ids)
+        if letter is None:
+            return self._missing(self._options.ids)
+        if self._options.json:
+            present.print_json(present.as_json(letter))
+        else:
+            present.print_letter(letter)
+        return DONE
+
+    async def count(self) -> int:
+        """How many letters `act` would be about now."""
+        options = self._options
+        if options.all:
+            total = (await reading.count(self._redis, self._stream)).total
+            return total if options.limit is None else min(total, options.limit)
+        if options.ids:
+            return len(set(options.ids))
+        progress = Progress("reading", (await reading.count(self._redis, self._stream)).total)
+        wanted = read = 0
+        async for step_read, letters in self._portions():
+            wanted += len(letters)
+            read += step_read
+            progress.show(read)
+        progress.clear()
+        return wanted
+
+    async def act(self, wanted: int) -> int:
+        """Replays or drops them, oldest first, in steps."""
+        replaying = self._options.command == "replay"
+        progress = Progress("replaying" if replaying else "dropping", wanted)
+        skipped: list[tuple[Letter, str]] = []
+        skipped_count = gone = 0
+        try:
+            async for _, letters in self._portions():
+                if replaying:
+                    await self._wait_for_room(len(letters), progress)
+                    outcome = await acting.replay(self._redis, self._stream, letters)
+                    self.done += outcome.replayed
+                    gone += outcome.gone
+                    skipped_count += len(outcome.skipped)
+                    skipped += outcome.skipped[: MAX_NAMED - len(skipped)]
+                else:
+                    dropped = await acting.drop(self._redis, self._stream, [letter.id for letter in letters])
+                    self.done += dropped
+                    gone += len(letters) - dropped
+                progress.show(self.done + gone + skipped_count)
+        finally:
+            progress.clear()
+        # Ids that were given and are no letters; of what a filter takes there are none.
+        gone += wanted - self.done - skipped_count - gone if self._options.ids else 0
+        if self._options.json:
+            present.print_json(present.outcome(self._options.command, self.done, skipped, skipped_count, gone))
+        else:
+            present.print_outcome(self._options.command, self.done, skipped, skipped_count, gone)
+        return NOT_ALL if skipped_count or gone else DONE
+
+    async def _portions(self) -> AsyncIterator[tuple[int, Sequence[Letter]]]:
+        """How many were read, and those that are wanted among them; none that comes while this goes on."""
+        options = self._options
+        if options.ids:
+            ids = list(dict.fromkeys(options.ids))
+            for start in range(0, len(ids), STEP):
+                found = await reading.find(self._redis, self._stream, ids[start : start + STEP])
+                yield len(found), [letter for letter in found if letter is not None]
+            return
+        until = await reading.newest_id(self._redis, self._stream)
+        place: str | None = FIRST_ID
+        left = options.limit
+        while place is not None and left != 0:
+            limit = STEP if left is None else min(STEP, left)
+            page = await reading.read_oldest(
+                self._redis, self._stream, options.filter, after_id=place, until_id=until, limit=limit
+            )
+            yield page.read, page.letters
+            place = page.next_id
+            left = None if left is None else left - len(page.letters)
+
+    async def _wait_for_room(self, count: int, progress: Progress) -> None:
+        """As the ingester does: what nobody reads is not published on top."""
+        told = False
+        while await acting.room(self._redis, self._stream, self._group, self._max_lag) < min(count, self._max_lag):
+            if not told:
+                progress.say(f"waiting: {self._max_lag:,} posts (MAX_STREAM_LAG) are before the workers; Ctrl-C stops")
+                told = True
+            await asyncio.sleep(ROOM_POLL_S)
+
+    def _missing(self, ids: Sequence[str]) -> int:
+        print(f"there is no dead letter {ids[0]}: it was replayed or dropped, or never was", file=sys.stderr)
+        return NOT_ALL
