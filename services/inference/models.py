@@ -7,9 +7,14 @@ from typing import Literal
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError
-from services.common.messages import MAX_MODEL_NAME_CHARS
+from services.common.messages import MAX_MODEL_NAME_CHARS, is_blank
 
 Activation = Literal["softmax", "sigmoid"]
+# What the tables have room for. A model beyond it would answer, and every single post would be refused.
+MAX_SENTIMENT_CHARS, MAX_EMOTION_CHARS = 20, 50
+MAX_VERSION = 2**31 - 1
+# The special tokens around a text.
+MIN_TOKENS = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Model:
         return self.canary_of or self.name
 
 
-def parse_model(config: ModelConfig, repository: Path) -> Model:
+def parse_model(config: ModelConfig, repository: Path, max_label_chars: int = MAX_EMOTION_CHARS) -> Model:
     """The model that a Triton configuration describes; its tokenizer is `<repository>/<name>/<version>/tokenizer.json`.
 
     ConfigurationError names the parameter that is missing or wrong. The tokenizer is not looked at here.
@@ -68,16 +73,22 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"model {name}: a parameter of its config.pbtxt is not usable: {error}") from None
-    if version < 1:
-        raise ConfigurationError(f"model {name}: version is {version}, expected 1 or more")
+    if not 1 <= version <= MAX_VERSION:
+        raise ConfigurationError(f"model {name}: version is {version}, expected 1 to {MAX_VERSION:,}")
+    if len(set(labels)) < len(labels) or not all(_is_label(label, max_label_chars) for label in labels):
+        raise ConfigurationError(
+            f"model {name}: each of its labels must be another name of 1 to {max_label_chars} printable characters"
+        )
     if activation not in ("softmax", "sigmoid"):
         raise ConfigurationError(f"model {name}: activation is {activation!r}, expected softmax or sigmoid")
-    if len(source) > MAX_MODEL_NAME_CHARS:
-        raise ConfigurationError(f"model {name}: its source has more than {MAX_MODEL_NAME_CHARS} characters")
+    if not source.isprintable() or len(source) > MAX_MODEL_NAME_CHARS:
+        raise ConfigurationError(
+            f"model {name}: its source has more than {MAX_MODEL_NAME_CHARS} characters, or some that cannot be printed"
+        )
     outputs = [(output.name, list(output.dims)) for output in config.output]
     if outputs != [("logits", [len(labels)])]:
         raise ConfigurationError(f"model {name}: expected one output, logits [{len(labels)}], found {outputs}")
-    if not lengths or lengths[0] < 2 or max_tokens > lengths[-1]:
+    if lengths[0] < MIN_TOKENS or not MIN_TOKENS <= max_tokens <= lengths[-1]:
         raise ConfigurationError(f"model {name}: lengths {lengths} do not reach max_tokens {max_tokens}")
     if canary_of and not 0 < canary_share <= 100:
         raise ConfigurationError(f"model {name}: canary_share is {canary_share:g}, expected more than 0, at most 100")
@@ -98,3 +109,7 @@ def parse_model(config: ModelConfig, repository: Path) -> Model:
         canary_of=canary_of,
         canary_share=canary_share,
     )
+
+
+def _is_label(label: str, max_chars: int) -> bool:
+    return len(label) <= max_chars and label.isprintable() and not is_blank(label)

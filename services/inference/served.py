@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.logging import get_logger
 from services.inference.client import TritonClient
-from services.inference.models import Model, parse_model
+from services.inference.models import MAX_EMOTION_CHARS, MAX_SENTIMENT_CHARS, Model, parse_model
 from services.inference.tokenizer import PostTokenizer, read_tokenizer
 
 log = get_logger(__name__)
@@ -135,7 +135,7 @@ class Served:
             self._complaints.pop(config.name, None)
             return held
         try:
-            loaded = await _load(config, parse_model(config, self._repository), known)
+            loaded = await _load(config, self._parse(config.name, config), known)
         except ConfigurationError as error:
             if held is None:
                 raise
@@ -161,7 +161,7 @@ class Served:
             return former
         model = None
         try:
-            model = parse_model(config, self._repository)
+            model = self._parse(name, config)
             if model.canary_of != name:
                 raise ConfigurationError(
                     f"model {config.name}: its canary_of is {model.canary_of!r}, expected {name!r}"
@@ -173,6 +173,11 @@ class Served:
         self._complaints.pop(config.name, None)
         log.info("a canary answers", model=name, version=model.version, percent=model.canary_share)
         return Canary(model, loaded)
+
+    def _parse(self, name: str, config: ModelConfig) -> Model:
+        """`name`: of the model in service, also where the configuration is a canary's."""
+        max_label_chars = MAX_SENTIMENT_CHARS if name == self._names[0] else MAX_EMOTION_CHARS
+        return parse_model(config, self._repository, max_label_chars)
 
     def _complain(self, name: str, error: ConfigurationError) -> None:
         """Once, however often it is found."""

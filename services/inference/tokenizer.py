@@ -9,6 +9,9 @@ from services.inference.models import Model
 
 TokenIds = list[int]
 
+# Signs that no vocabulary has, and more words than any model reads.
+_STRANGE, _WORD = "\ue000\U0010ffff 今 😀", "word "
+
 
 class PostTokenizer:
     """A tokenizer file. Texts beyond `max_tokens` are cut to it, special tokens kept (tokens, not characters)."""
@@ -45,9 +48,17 @@ def read_tokenizer(model: Model) -> PostTokenizer:
             "model was exported with; MODEL_REPOSITORY must be the folder that Triton serves"
         )
     try:
-        return PostTokenizer(content, model.max_tokens)
+        tokenizer = PostTokenizer(content, model.max_tokens)
+        # Better now than with the first post that has such a text, and with every other one that shares its batch.
+        longest = max(map(len, tokenizer.encode(["", _STRANGE, _WORD * model.max_tokens])))
     # The library raises bare Exception.
     except Exception as error:
         raise ConfigurationError(
             f"model {model.name} version {model.version}: {model.tokenizer_file} is no tokenizer: {error}"
         ) from error
+    if longest > model.max_tokens:
+        raise ConfigurationError(
+            f"model {model.name} version {model.version}: {model.tokenizer_file} makes {longest} tokens of a text, "
+            f"and the model takes {model.max_tokens}"
+        )
+    return tokenizer

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, processors
 
 from services.common.errors import ConfigurationError
 from services.inference.models import parse_model
@@ -53,7 +54,19 @@ def test_a_canary_stands_in_for_the_model_in_service(repository: Path) -> None:
         ({"version": ""}, "version"),
         ({"version": "first"}, "first"),
         ({"version": "0"}, "version is 0"),
+        ({"version": str(2**31)}, "version is 2147483648"),
+        ({"version": "1e400"}, "1e400"),
         ({"source": "x" * 101}, "100 characters"),
+        ({"source": "a\\000b"}, "cannot be printed"),
+        ({"source": "\u202egpj"}, "cannot be printed"),
+        ({"labels": "good,good"}, "another name"),
+        ({"labels": "good,"}, "another name"),
+        ({"labels": "good, "}, "another name"),
+        ({"labels": "good,\\000"}, "another name"),
+        ({"labels": f"good,{'x' * 51}"}, "another name"),
+        ({"max_tokens": "1"}, "max_tokens 1"),
+        ({"max_tokens": "-5"}, "max_tokens -5"),
+        ({"sequence_lengths": "1,32"}, "lengths"),
         ({"activation": "tanh"}, "tanh"),
         ({"sequence_lengths": "16,many"}, "many"),
         ({"max_tokens": "64"}, "max_tokens 64"),
@@ -85,3 +98,26 @@ def test_a_file_that_is_no_tokenizer_is_told(repository: Path) -> None:
     (repository / "sentiment/1/tokenizer.json").write_bytes(b"{}")
     with pytest.raises(ConfigurationError, match="is no tokenizer"):
         read_tokenizer(parse_model(config(tokenizer_sha256=sha256(b"{}")), repository))
+
+
+def test_a_tokenizer_that_fails_at_strange_texts_is_told_before_there_is_one(repository: Path) -> None:
+    """It would fail the whole batch that such a text is in, again and again."""
+    content = tokenizer_file(2).replace(b'"unk_token":"[UNK]"', b'"unk_token":"[NONE]"')
+    (repository / "sentiment/1/tokenizer.json").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="is no tokenizer"):
+        read_tokenizer(parse_model(config(tokenizer_sha256=sha256(content)), repository))
+
+
+def test_a_tokenizer_that_makes_more_tokens_than_the_model_takes_is_told(repository: Path) -> None:
+    content = with_special_tokens(40)
+    (repository / "sentiment/1/tokenizer.json").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="makes 72 tokens of a text, and the model takes 32"):
+        read_tokenizer(parse_model(config(tokenizer_sha256=sha256(content)), repository))
+
+
+def with_special_tokens(count: int) -> bytes:
+    made = Tokenizer.from_buffer(tokenizer_file(2))
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{'[PAD] ' * count}$A", pair="$A $B", special_tokens=[("[PAD]", 0)]
+    )
+    return made.to_str().encode()

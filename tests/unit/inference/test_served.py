@@ -71,6 +71,17 @@ async def test_one_tokenizer_serves_both_models_where_it_is_the_same(triton: Fak
     assert models.sentiment.tokenizer is models.emotion.tokenizer
 
 
+async def test_a_sentiment_that_the_tables_have_no_room_for_is_told_before_posts_are_refused(
+    triton: FakeTriton, tmp_path: Path
+) -> None:
+    long = "calm,of_twenty-one_letters"
+    triton.serve(version(tmp_path, "emotion", 1, labels=long))
+    await Served(triton, tmp_path, NAMES, NEVER_S).models()
+    triton.serve(version(tmp_path, "sentiment", 1, labels=long))
+    with pytest.raises(ConfigurationError, match="1 to 20 printable characters"):
+        await Served(triton, tmp_path, NAMES, NEVER_S).models()
+
+
 async def test_a_triton_that_is_away_leaves_the_models_in_hand(triton: FakeTriton, tmp_path: Path) -> None:
     served = Served(triton, tmp_path, NAMES, ALWAYS_S)
     triton.away = True
