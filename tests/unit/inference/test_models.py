@@ -102,7 +102,7 @@ def test_a_file_that_is_no_tokenizer_is_told(repository: Path) -> None:
 
 def test_a_tokenizer_that_fails_at_strange_texts_is_told_before_there_is_one(repository: Path) -> None:
     """It would fail the whole batch that such a text is in, again and again."""
-    content = tokenizer_file(2).replace(b'"unk_token":"[UNK]"', b'"unk_token":"[NONE]"')
+    content = tokenizer_file(2).replace(b'"unk_token":"[UNK]"', b'"unk_token":"[NONE]"').replace(b"hello", b"word")
     (repository / "sentiment/1/tokenizer.json").write_bytes(content)
     with pytest.raises(ConfigurationError, match="is no tokenizer"):
         read_tokenizer(parse_model(config(tokenizer_sha256=sha256(content)), repository))
