@@ -105,7 +105,12 @@ async def running(
 ) -> AsyncIterator[Undertone]:
     """Everything is up, nothing has been read yet; afterwards no process and no data are left."""
     with scratch_folder("run") as folder:
-        own = {"MODEL_REPOSITORY": str(models.repository), "LOG_LEVEL": "WARNING", **(settings or {})}
+        own = {
+            "MODEL_REPOSITORY": str(models.repository),
+            "LOG_LEVEL": "WARNING",
+            "FEED_POSTS_PER_S": "0",  # every frame is counted
+            **(settings or {}),
+        }
         async with system(folder / "local", ["--no-ingester", "--workers", "1"], own) as started_system:
             secrets = json.loads((started_system.local_dir / "secrets.json").read_text())
             url = f"redis://:{secrets['redis']}@127.0.0.1:{started_system.ports['LOCAL_REDIS_PORT']}/0"

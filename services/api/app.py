@@ -12,12 +12,14 @@ from services.api.dashboard import Dashboard
 from services.api.errors import install_error_handlers
 from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestMetrics, SecurityHeaders
-from services.api.routes import alerts, health, metrics, posts, sentiment
+from services.api.routes import alerts, dead_letters, health, metrics, posts, sentiment
 from services.api.schemas import ErrorBody
 
 DESCRIPTION = """How people feel, live.
 
-`/ws/sentiment` is the live feed: `connected`, `new_post`, `metrics_update`, `alert` and, when idle, `ping`.
+`/ws/sentiment` is the live feed: `connected`, `new_post`, `metrics_update`, `alert` and, when idle, `ping`. Of more
+posts than FEED_POSTS_PER_S it shows an even sample, and says so about once a second: `feed`, with `sampled`, `posts`,
+`shown` and `seconds`. Counts and alerts are never sampled.
 Times are UTC; a time without an offset is taken as UTC. Every error is `{"detail": "a sentence"}`.
 
 An overloaded server answers 429, one whose database is away 503; both say in `Retry-After` when to come again. While
@@ -47,7 +49,7 @@ def create_app(frontend_dist: Path, api_metrics: ApiMetrics, permits: Permits | 
         redoc_url=None,
     )
     install_error_handlers(app)
-    for module in (posts, sentiment, alerts):
+    for module in (posts, sentiment, alerts, dead_letters):
         app.include_router(module.router, responses=BUSY)
     for free_module in (health, metrics, live):
         app.include_router(free_module.router)

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from services.api import frames
+from services.api.feed_sample import FeedSample
 from services.api.frame_queue import FrameQueue
 from services.api.metrics import ApiMetrics
 from services.common.messages import AlertMessage, ResultsMessage
@@ -15,12 +17,13 @@ class TooManyClients(Exception):
 
 
 class Broadcaster:
-    """The browsers that are connected to this process."""
+    """The browsers that are connected to this process. They see `posts_per_s` posts, of more a sample; 0: all."""
 
-    def __init__(self, metrics: ApiMetrics, *, queue_size: int, max_clients: int) -> None:
+    def __init__(self, metrics: ApiMetrics, *, queue_size: int, max_clients: int, posts_per_s: int = 0) -> None:
         self._metrics = metrics
         self._queue_size = queue_size
         self._max_clients = max_clients
+        self._sample = FeedSample(posts_per_s, monotonic())
         self._queues: set[FrameQueue] = set()
         self._closing = False
         self._nobody = asyncio.Event()
@@ -55,12 +58,22 @@ class Broadcaster:
             frame = frames.alert(message)
             dropped = sum([queue.put_alert(frame) for queue in self._queues])
         else:
+            shown = self._sample.choose(message.posts, monotonic())
+            self._metrics.posts_left_out.inc(len(message.posts) - len(shown))
             # Of a batch longer than a queue only the end could survive in it: the rest need not be encoded.
-            kept = message.posts[-self._queue_size :]
+            kept = shown[-self._queue_size :]
             encoded = [frames.new_post(post) for post in kept]
             dropped = sum([queue.put_posts(encoded) for queue in self._queues])
-            dropped += (len(message.posts) - len(kept)) * len(self._queues)
+            dropped += (len(shown) - len(kept)) * len(self._queues)
         self._metrics.frames_dropped.inc(dropped)
+
+    async def report_sample(self) -> None:
+        """Tells the browsers what share of the posts they see while it is not all. To be called every second."""
+        report = self._sample.report(monotonic())
+        if report is not None:
+            frame = frames.feed(report)
+            for queue in self._queues:
+                queue.put_latest("feed", frame)
 
     def publish_counts(self, frame: str) -> None:
         for queue in self._queues:

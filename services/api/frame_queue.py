@@ -16,7 +16,7 @@ class FrameQueue:
     """A bounded queue that never blocks who fills it.
 
     Beyond `max_posts` the oldest posts are dropped, since a live feed wants the newest. Alerts are kept and go first.
-    Of each other kind (counts, pong) only the latest is kept, since it replaces those before it.
+    Of each other kind (counts, share, pong) only the latest is kept, since it replaces those before it.
     """
 
     def __init__(self, max_posts: int) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from services.api.feed_sample import FeedReport
 from services.common.messages import AlertMessage, AnalysedPost
 
 _encoder = msgspec.json.Encoder()
@@ -80,3 +81,14 @@ def alert(message: AlertMessage) -> str:
 def metrics_update(counts: Mapping[str, Mapping[str, int]]) -> str:
     """`counts`: last_minute, last_hour and last_24_hours, each with positive, negative, neutral, total."""
     return _encode({"type": "metrics_update", "data": counts, "timestamp": datetime.now(UTC)})
+
+
+def feed(report: FeedReport) -> str:
+    """Which share of the posts the feed shows: about once a second while it is not all, once when that has ended."""
+    data = {
+        "sampled": report.sampled,
+        "posts": report.posts,
+        "shown": report.shown,
+        "seconds": round(report.seconds, 3),
+    }
+    return _encode({"type": "feed", "data": data, "timestamp": datetime.now(UTC)})

@@ -42,6 +42,9 @@ class ApiMetrics:
         self.frames_dropped = Counter(
             "undertone_websocket_frames_dropped", "Frames that a slow browser lost", registry=registry
         )
+        self.posts_left_out = Counter(
+            "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry
+        )
         self.bad_messages = Counter(
             "undertone_channel_bad_messages", "Messages on the results channel that were skipped", registry=registry
         )

@@ -36,6 +36,7 @@ PROBE_TIMEOUT_S = 3.0
 # The first inference after a start may take long on a busy CPU. Two intervals and this: 15 s, the oldest answer.
 INFERENCE_TIMEOUT_S = 5.0
 WORK_TIMEOUT_S = 15.0
+FEED_REPORT_INTERVAL_S = 1.0
 # The first start brings up the schema; asked before that, every job would complain of missing tables.
 MIGRATION_GRACE_S = 2.0
 
@@ -58,6 +59,7 @@ class Probes:
 class State:
     settings: Settings
     pool: asyncpg.Pool
+    redis: Redis
     metrics: ApiMetrics
     broadcaster: Broadcaster
     subscription: Subscription
@@ -93,7 +95,10 @@ async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[S
 def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: HealthProbe) -> State:
     metrics = ApiMetrics()
     broadcaster = Broadcaster(
-        metrics, queue_size=settings.websocket_queue_size, max_clients=settings.max_websocket_clients
+        metrics,
+        queue_size=settings.websocket_queue_size,
+        max_clients=settings.max_websocket_clients,
+        posts_per_s=settings.feed_posts_per_s,
     )
     subscription = Subscription(redis, broadcaster.publish, metrics)
     counts = LiveCounts(pool, broadcaster)
@@ -114,6 +119,7 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
     return State(
         settings=settings,
         pool=pool,
+        redis=redis,
         metrics=metrics,
         broadcaster=broadcaster,
         subscription=subscription,
@@ -129,6 +135,13 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
         ),
         other_work=(
             Periodic("live_counts", counts.publish, metrics, interval_s=INTERVAL_S, timeout_s=WORK_TIMEOUT_S),
+            Periodic(
+                "feed_share",
+                broadcaster.report_sample,
+                metrics,
+                interval_s=FEED_REPORT_INTERVAL_S,
+                timeout_s=WORK_TIMEOUT_S,
+            ),
             probe("stream", observe_stream),
         ),
     )

@@ -18,7 +18,7 @@ from services.common.messages import AlertMessage, ResultsMessage, encode_messag
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis
 from tests.integration.test_api_server import Api, close_code, relayed, running_api
-from tests.rows import insert
+from tests.rows import count_again, insert
 from tests.unit.api.analysed import analysed_posts
 from tests.waiting import eventually
 
@@ -77,6 +77,34 @@ async def test_counts_are_renewed(settings: Settings, monkeypatch: pytest.Monkey
             times.add((await receive(browser, "metrics_update"))["timestamp"])
 
 
+async def test_a_flood_is_sampled_for_the_eyes_while_the_counts_are_of_all_that_is_stored(
+    settings: Settings, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.state.INTERVAL_S", 0.05)
+    monkeypatch.setattr(counts, "INTERVAL_S", 0.05)
+    posts = analysed_posts(200)
+    database = await asyncpg.connect(database_url)
+    for analysed in posts:
+        await insert(database, analysed.post.post_id, label="negative", counted=False)
+    await count_again(database)
+    await database.close()
+    limited = settings.model_copy(update={"feed_posts_per_s": 10})
+    async with running_api(limited) as api, connect(api.live_url) as browser, open_redis(redis_url) as client:
+        await publish(client, ResultsMessage(posts=posts))
+        seen: list[dict[str, Any]] = []
+        while not any(frame["type"] == "feed" for frame in seen):
+            seen.append(json.loads(await browser.recv()))
+        seen.append(await receive(browser, "metrics_update"))
+        shown = sum(frame["type"] == "new_post" for frame in seen)
+        report = next(frame["data"] for frame in seen if frame["type"] == "feed")
+        assert (report["sampled"], report["posts"], report["shown"]) == (True, len(posts), shown)
+        assert 0 < shown < len(posts)
+        counted = [frame["data"]["last_24_hours"]["total"] for frame in seen if frame["type"] == "metrics_update"]
+        assert set(counted) == {len(posts)}
+        end = await receive(browser, "feed")
+        assert end["data"]["sampled"] is False
+
+
 async def test_bad_messages_are_skipped(settings: Settings, redis_url: str) -> None:
     async with running_api(settings) as api, connect(api.live_url) as browser, open_redis(redis_url) as client:
         await receive(browser, "connected")
@@ -121,7 +149,7 @@ async def test_a_browser_that_does_not_read_stalls_nobody_and_is_sent_away(
     settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "SEND_TIMEOUT_S", 1.0)
-    small = settings.model_copy(update={"websocket_queue_size": 50})
+    small = settings.model_copy(update={"websocket_queue_size": 50, "feed_posts_per_s": 0})
     content = "x" * 39_000 + " {}"
     with socket.socket() as narrow:
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

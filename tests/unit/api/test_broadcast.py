@@ -2,20 +2,22 @@
 
 import asyncio
 import json
+from collections import Counter
+from typing import Any
 
 import pytest
 
 from services.api import frames
 from services.api.broadcast import Broadcaster, TooManyClients
-from services.api.frame_queue import QueueClosed
+from services.api.frame_queue import FrameQueue, QueueClosed
 from services.api.metrics import ApiMetrics
 from services.common.messages import AlertMessage, ResultsMessage
 from tests.unit.api.analysed import analysed_posts
 
 
-def make(queue_size: int = 4, max_clients: int = 10) -> tuple[Broadcaster, ApiMetrics]:
+def make(queue_size: int = 4, max_clients: int = 10, posts_per_s: int = 0) -> tuple[Broadcaster, ApiMetrics]:
     metrics = ApiMetrics()
-    return Broadcaster(metrics, queue_size=queue_size, max_clients=max_clients), metrics
+    return Broadcaster(metrics, queue_size=queue_size, max_clients=max_clients, posts_per_s=posts_per_s), metrics
 
 
 def sample(metrics: ApiMetrics, name: str) -> float | None:
@@ -57,6 +59,47 @@ async def test_an_alert_overtakes_posts() -> None:
         broadcaster.publish(ResultsMessage(posts=analysed_posts(9)))
         broadcaster.publish(AlertMessage(change="raised", alert={"id": 7}))
         assert json.loads(await queue.get()) == {"type": "alert", "change": "raised", "data": {"id": 7}}
+
+
+async def waiting_in(queue: FrameQueue) -> list[dict[str, Any]]:
+    """Every frame that waits now."""
+    taken: list[dict[str, Any]] = []
+    while True:
+        try:
+            async with asyncio.timeout(0.01):
+                taken.append(json.loads(await queue.get()))
+        except TimeoutError:
+            return taken
+
+
+async def test_above_the_limit_every_browser_sees_the_same_sample_and_hears_of_it_but_alerts_are_never_sampled() -> (
+    None
+):
+    broadcaster, metrics = make(queue_size=10_000, posts_per_s=10)
+    with broadcaster.join() as first, broadcaster.join() as second:
+        for _ in range(20):
+            broadcaster.publish(ResultsMessage(posts=analysed_posts(100)))
+            broadcaster.publish(AlertMessage(change="raised", alert={"id": 7}))
+        await broadcaster.report_sample()
+        frames_of_first, frames_of_second = await waiting_in(first), await waiting_in(second)
+    assert frames_of_first == frames_of_second
+    kinds = Counter(frame["type"] for frame in frames_of_first)
+    report = next(frame["data"] for frame in frames_of_first if frame["type"] == "feed")
+    assert report.pop("seconds") >= 0
+    assert report == {"sampled": True, "posts": 2_000, "shown": kinds["new_post"]}
+    assert 20 <= kinds["new_post"] < 100
+    assert kinds["alert"] == 20
+    left_out = metrics.registry.get_sample_value("undertone_feed_posts_left_out_total")
+    assert left_out == 2_000 - kinds["new_post"]
+    assert sample(metrics, "frames_dropped_total") == 0
+
+
+async def test_below_the_limit_nobody_hears_of_a_sample() -> None:
+    broadcaster, _ = make(queue_size=100, posts_per_s=10)
+    with broadcaster.join() as queue:
+        broadcaster.publish(ResultsMessage(posts=analysed_posts(9)))
+        await broadcaster.report_sample()
+        assert [frame["type"] for frame in await waiting_in(queue)] == ["new_post"] * 9
 
 
 async def test_places_are_limited_and_come_free_again() -> None:
