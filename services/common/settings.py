@@ -4,6 +4,7 @@
 """
 
 import sys
+import unicodedata
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,18 +13,23 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.common.addresses import check_host, check_url, in_url, is_port
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 # 0 switches a port off.
 OptionalPort = Annotated[int, Field(ge=0, le=65_535)]
+# What a complaint shows of a value.
+MAX_SHOWN_CHARS = 80
 
 
 class Settings(BaseSettings):
     """Names are the environment's, in lower case; a URL wins over the parts that it is made of."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     database_url: str = Field("", description="postgresql://user:password@host:port/database; empty: from the parts")
     postgres_host: str = Field("localhost", description="PostgreSQL, where DATABASE_URL is empty")
@@ -55,14 +61,16 @@ class Settings(BaseSettings):
     emotion_model: str = Field(
         "j-hartmann/emotion-english-distilroberta-base", description="checkpoint that the exporter takes (emotion)"
     )
-    inference_timeout_s: float = Field(30.0, gt=0, description="deadline of one request to Triton")
+    inference_timeout_s: float = Field(30.0, gt=0, le=3_600, description="deadline of one request to Triton")
     model_refresh_s: float = Field(
-        2.0, gt=0, description="how old may be what a process knows of the versions in service; seconds"
+        2.0, gt=0, le=3_600, description="how old may be what a process knows of the versions in service; seconds"
     )
     max_tokens_per_request: int = Field(
-        8_192, ge=512, description="padded tokens in one request to Triton: rows x sequence length"
+        8_192, ge=512, le=1_000_000, description="padded tokens in one request to Triton: rows x sequence length"
     )
-    max_requests_in_flight: int = Field(4, ge=1, description="requests that one process has at Triton, per model")
+    max_requests_in_flight: int = Field(
+        4, ge=1, le=1_000, description="requests that one process has at Triton, per model"
+    )
     neutral_below: float = Field(
         0.6, ge=0.5, le=1.0, description="confidence under which a model without a neutral class counts as neutral"
     )
@@ -71,14 +79,17 @@ class Settings(BaseSettings):
     worker_batches_in_flight: int = Field(
         2, ge=1, le=64, description="batches that a worker analyses at the same time, while others are read and stored"
     )
-    worker_block_ms: int = Field(1_000, ge=10, description="how long a worker waits for the first new post")
+    worker_block_ms: int = Field(1_000, ge=10, le=20_000, description="how long a worker waits for the first new post")
     worker_claim_idle_ms: int = Field(
-        30_000, ge=100, description="a pending post unacknowledged for so long is taken over from its worker"
+        30_000,
+        ge=100,
+        le=86_400_000,
+        description="a pending post unacknowledged for so long is taken over from its worker",
     )
     worker_metrics_port: OptionalPort = Field(9101, description="Prometheus metrics of the worker; 0: none")
 
     retention_days: int = Field(
-        0, ge=0, description="days for which posts are kept, with all that counts them; 0: for ever"
+        0, ge=0, le=36_500, description="days for which posts are kept, with all that counts them; 0: for ever"
     )
 
     posts_per_minute: float = Field(60.0, gt=0, le=6_000_000, description="rate of the simulated source")
@@ -94,11 +105,11 @@ class Settings(BaseSettings):
     api_requests_waiting: int = Field(
         256, ge=0, description="requests that wait for their turn; further ones get 429 at once"
     )
-    api_wait_s: float = Field(5.0, gt=0, description="a request whose turn has not come after so long gets 429")
+    api_wait_s: float = Field(5.0, gt=0, le=600, description="a request whose turn has not come after so long gets 429")
     websocket_queue_size: int = Field(
-        256, ge=1, description="messages waiting for one browser; beyond it the oldest are dropped"
+        256, ge=1, le=100_000, description="messages waiting for one browser; beyond it the oldest are dropped"
     )
-    max_websocket_clients: int = Field(500, ge=1, description="further browsers are refused with code 1013")
+    max_websocket_clients: int = Field(500, ge=1, le=100_000, description="further browsers are refused with code 1013")
     feed_posts_per_s: int = Field(
         200, ge=0, description="posts a second in the live feed, at most: of more, an even sample; 0: all of them"
     )
@@ -106,7 +117,7 @@ class Settings(BaseSettings):
     alert_negative_ratio_threshold: float = Field(0.5, gt=0, lt=1)
     alert_window_minutes: int = Field(5, ge=1, le=1_440)
     alert_min_posts: int = Field(10, ge=1)
-    alert_interval_s: float = Field(10.0, gt=0, description="how often the alert rule is evaluated")
+    alert_interval_s: float = Field(10.0, gt=0, le=3_600, description="how often the alert rule is evaluated")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -122,27 +133,52 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spellable(cls, value: object) -> object:
+        if isinstance(value, str) and any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
+            raise ValueError("has control characters, or bytes that are not UTF-8")
+        return value
+
     @field_validator("triton_url")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         host, colon, port = value.removeprefix("grpc://").rpartition(":")
-        if not (host and colon and port.isdigit()):
+        if not (host and colon and is_port(port)):
             raise ValueError("expected host:port")
+        check_host(host)
         return f"{host}:{port}"
+
+    @field_validator("postgres_host", "redis_host", "api_host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        check_host(value)
+        return value
+
+    @field_validator("postgres_db")
+    @classmethod
+    def _name_in_url(cls, value: str) -> str:
+        if any(sign in value for sign in "/?#%"):
+            raise ValueError("expected a name without the signs / ? # %")
+        return value
 
     @field_validator("database_url")
     @classmethod
     def _plain_scheme(cls, value: str) -> str:
         value = value.replace("postgresql+asyncpg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
+        expected = "postgresql://user:password@host:port/database"
         if value and not value.startswith("postgresql://"):
-            raise ValueError("expected postgresql://user:password@host:port/database")
+            raise ValueError(f"expected {expected}")
+        check_url(value, expected)
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, value: str) -> str:
+        expected = "redis://:password@host:port/0"
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("expected redis://:password@host:port/0")
+            raise ValueError(f"expected {expected}")
+        check_url(value, expected)
         return value
 
     @cached_property
@@ -151,7 +187,7 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url
         user, password = quote(self.postgres_user, safe=""), quote(self.postgres_password, safe="")
-        return f"postgresql://{user}:{password}@{self.postgres_host}:{self.postgres_port}/{self.postgres_db}"
+        return f"postgresql://{user}:{password}@{in_url(self.postgres_host)}:{self.postgres_port}/{self.postgres_db}"
 
     @cached_property
     def redis_dsn(self) -> str:
@@ -159,7 +195,7 @@ class Settings(BaseSettings):
         if self.redis_url:
             return self.redis_url
         password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
-        return f"redis://{password}{self.redis_host}:{self.redis_port}/0"
+        return f"redis://{password}{in_url(self.redis_host)}:{self.redis_port}/0"
 
 
 def read_settings() -> Settings:
@@ -167,14 +203,22 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        complaints = "\n".join(f"  {_complaint(e['loc'], e['msg'], e['input'])}" for e in error.errors())
+        complaints = "\n".join(
+            f"  {_complaint(e['loc'], e['msg'].removeprefix('Value error, '), e['input'])}" for e in error.errors()
+        )
         raise ConfigurationError(f"the environment (or .env) has settings that are not usable:\n{complaints}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f".env is not UTF-8 ({error.reason} at byte {error.start}); save it as such") from None
+    except OSError as error:
+        raise ConfigurationError(f".env cannot be read ({error.strerror}); check its permissions") from None
 
 
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    return f"{name}: {message}" if name.endswith(("_URL", "PASSWORD")) else f"{name}: {message} (got {value!r})"
+    if name.endswith(("_URL", "PASSWORD")):
+        return f"{name}: {message}"
+    return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 
 
 def env_example() -> str:

@@ -1,11 +1,16 @@
 """Settings come from the environment; what is wrong with them is told all at once."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
 from services.common.settings import Settings, env_example, read_settings
+from tests import hostile
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,3 +68,86 @@ def test_urls_are_built_from_their_parts_with_passwords_quoted(monkeypatch: pyte
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_PORT", "")
     assert read_settings().api_port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_PORT", "1e400"),
+        ("API_PORT", "٨٠"),
+        ("API_PORT", "9" * 5_000),
+        ("API_HOST", "a" * 64),
+        ("API_HOST", "a..b"),
+        ("POSTGRES_HOST", "user@host"),
+        ("POSTGRES_DB", "a?b"),
+        ("TRITON_URL", "host:²"),
+        ("TRITON_URL", "host:0"),
+        ("TRITON_URL", "host:65536"),
+        ("TRITON_URL", "a host:1"),
+        ("REDIS_URL", "redis://host:port"),
+        ("REDIS_URL", "redis://[::1"),
+        ("REDIS_URL", "redis://host:0"),
+        ("DATABASE_URL", "postgresql://host:65536/d"),
+        ("DATABASE_URL", f"postgresql://{'a' * 64}/d"),
+        ("INFERENCE_TIMEOUT_S", "inf"),
+        ("ALERT_NEGATIVE_RATIO_THRESHOLD", "nan"),
+        ("RETENTION_DAYS", "9" * 30),
+        ("WORKER_BLOCK_MS", "60000"),
+        ("LOCAL_DIR", "a\x1bb"),
+        ("POSTGRES_PASSWORD", os.fsdecode(b"\xff\xfe")),
+        ("LOG_LEVEL", "İnfo"),
+    ],
+)
+def test_what_would_end_a_service_with_a_traceback_is_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings()
+    assert f"{name}: " in str(refusal.value)
+    assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://u:s/ecret@host/d"),
+        ("DATABASE_URL", "postgresql://u:12#secret@host/d"),
+        ("REDIS_URL", "redis://:s/ecret@host:1"),
+    ],
+)
+def test_a_password_that_a_url_cannot_have_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings()
+    assert "ecret" not in str(refusal.value)
+    assert "%2F" in str(refusal.value)
+
+
+def test_an_address_of_ipv6_needs_no_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_HOST", "::1")
+    monkeypatch.setenv("REDIS_HOST", "[fe80::1]")
+    assert read_settings().database_dsn == "postgresql://undertone:@[::1]:5432/undertone"
+    assert read_settings().redis_dsn == "redis://[fe80::1]:6379/0"
+
+
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(
+    raw=st.one_of(
+        hostile.raw_texts(), st.lists(st.sampled_from(env_example().splitlines())).map("\n".join).map(str.encode)
+    )
+)
+@example(b"\xff\xfeA\x00P\x00I\x00")
+@example(b'API_HOST="a\x00b"')
+@example(b"API_HOST=${API_HOST}")
+def test_any_file_is_settings_or_a_sentence(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / ".env").write_bytes(raw)
+    try:
+        settings = read_settings()
+    except ConfigurationError as refusal:
+        assert len(str(refusal)) < 50_000
+    else:
+        assert settings.database_dsn.encode()
+        assert settings.redis_dsn.encode()
