@@ -28,7 +28,7 @@ REDIS = "Redis"
 RESULTS_CHANNEL = "sentiment_updates"
 CONNECT_TIMEOUT_S = 5.0
 # Longer than any blocking read: a server that stalls is noticed, a quiet stream is not taken for one.
-SOCKET_TIMEOUT_S = 30.0
+SOCKET_TIMEOUT_S = 10.0
 
 
 class NoGroup(Transient):
