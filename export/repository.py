@@ -146,7 +146,7 @@ class Repository:
         try:
             recorded = json.loads((self.folder / name / HISTORY).read_text())
             past = [version for version in recorded if isinstance(version, int)]
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             past = []
         # The link alone decides; a crash between it and the record is mended here.
         return [*past[: len(past) - past[::-1].index(current) - 1], current] if current in past else [*past, current]

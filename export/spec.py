@@ -89,16 +89,26 @@ class Manifest:
                 name: tuple(value) if isinstance(value, list) else value for name, value in data["spec"].items()
             }
             spec = ModelSpec(**values)
+            check_spec(spec)
             files = {name: FileFacts(**facts) for name, facts in data["files"].items()}
-            manifest = cls(spec, files, str(data["created_at"]), dict(data["made_with"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            for name, facts in files.items():
+                _check_types({f"bytes of {name}": facts.bytes}, int)
+                _check_types({f"sha256 of {name}": facts.sha256}, str)
+            return cls(spec, files, str(data["created_at"]), dict(data["made_with"]))
+        except SpecError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SpecError(f"it is no manifest of a version ({type(error).__name__}: {error})") from None
-        check_spec(spec)
-        return manifest
 
 
 def check_spec(spec: ModelSpec) -> None:
     """SpecError where a value is not possible."""
+    _check_types({name: getattr(spec, name) for name in ("name", "source", "revision", "tokenizer_sha256")}, str)
+    _check_types({name: getattr(spec, name) for name in ("version", "max_tokens")}, int)
+    _check_types({name: getattr(spec, name) for name in ("labels", "lengths", "precisions")}, tuple)
+    _check_types({f"label {number}": label for number, label in enumerate(spec.labels)}, str)
+    _check_types({f"precision {number}": precision for number, precision in enumerate(spec.precisions)}, str)
+    _check_types({f"length {number}": length for number, length in enumerate(spec.lengths)}, int)
     if spec.architecture not in get_args(Architecture):
         raise SpecError(f"architecture {spec.architecture!r} is unknown")
     if spec.activation not in get_args(Activation):
@@ -109,8 +119,17 @@ def check_spec(spec: ModelSpec) -> None:
         raise SpecError(f"{len(spec.labels)} labels are no choice")
     if not spec.lengths or list(spec.lengths) != sorted(set(spec.lengths)) or spec.lengths[-1] != spec.max_tokens:
         raise SpecError(f"lengths {spec.lengths} do not ascend to max_tokens {spec.max_tokens}")
-    if not isinstance(spec.version, int) or spec.version < 1:
-        raise SpecError(f"version {spec.version!r} is no positive number")
+    if spec.version < 1:
+        raise SpecError(f"version {spec.version} is no positive number")
+
+
+def _check_types(values: Mapping[str, object], kind: type) -> None:
+    for name, value in values.items():
+        # `true` is a number to Python.
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise SpecError(f"{name} is {value!r:.60}, no {kind.__name__}")
+        if isinstance(value, str):
+            value.encode()  # half a pair of surrogates, which JSON can spell, is a ValueError
 
 
 def lengths_up_to(max_tokens: int) -> tuple[int, ...]:

@@ -50,6 +50,9 @@ def read_manifest(folder: Path) -> Manifest:
 def check_files(folder: Path) -> Manifest:
     """The manifest of a version whose files are all there, byte by byte. ExportError names the first that is not."""
     manifest = read_manifest(folder)
+    unlisted = {FILES[precision] for precision in manifest.spec.precisions} - manifest.files.keys()
+    if unlisted:
+        raise ExportError(f"{manifest.spec.title} is damaged: its manifest lacks {min(unlisted)}: export it again")
     for name, expected in manifest.files.items():
         try:
             found = facts_of(folder / name)

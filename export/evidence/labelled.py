@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import ExportError
-from export.evidence.sample_posts import numbered_lines
+from export.evidence.sample_posts import is_text, numbered_lines
 
 FORMATS = "text<TAB>label[,label] (.tsv) or JSON lines with text and label or labels (.jsonl), plain or .gz"
 
@@ -61,12 +61,12 @@ def _tsv(line: str, where: str) -> tuple[str, list[str]]:
 def _json(line: str, where: str) -> tuple[str, list[str]]:
     try:
         data = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if isinstance(data, dict):
         text, names = data.get("text"), data.get("labels", data.get("label"))
         names = [names] if isinstance(names, str) else names
-        if isinstance(text, str) and isinstance(names, list) and names and all(isinstance(n, str) for n in names):
+        if is_text(text) and isinstance(names, list) and names and all(map(is_text, names)):
             return text, names
     raise ExportError(f'{where}: expected {{"text": "…", "label": "…"}} or {{"text": "…", "labels": ["…"]}}')
 

@@ -5,8 +5,10 @@ import io
 import itertools
 import json
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from export.errors import ExportError
 from export.evidence.encoding import Encoder
@@ -37,18 +39,26 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
             for number, line in enumerate(text, 1):
                 yield number, line.rstrip("\r\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ExportError(f"{path} cannot be read: {reason}") from None
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Without half a pair of surrogates, which JSON can spell and no tokenizer takes."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def _text(line: str, where: str) -> str:
     try:
         post = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         post = None
     text = (post.get("text") or post.get("content")) if isinstance(post, dict) else None
-    if not isinstance(text, str):
+    if not is_text(text):
         raise ExportError(f'{where}: expected a JSON object with "text" or "content"')
     return text
 

@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from services.common.errors import ConfigurationError
 
 
@@ -22,10 +24,10 @@ def load_or_make(path: Path, *, database_dir: Path) -> Passwords:
     ConfigurationError when the file is damaged, or gone while `database_dir` has data made with its password.
     """
     try:
-        return Passwords(**json.loads(path.read_text()))
+        return msgspec.json.decode(path.read_bytes(), type=Passwords)
     except FileNotFoundError:
         pass
-    except (ValueError, TypeError):
+    except (ValueError, RecursionError):
         raise ConfigurationError(f"{path} is damaged: it must hold the passwords of {path.parent}'s servers") from None
     if database_dir.exists():
         raise ConfigurationError(

@@ -15,6 +15,7 @@ from services.local.account import account_for, everyone_can_enter
 from services.local.named_servers import NamedServers
 from services.local.passwords import load_or_make
 from services.local.ports import PortNeed, exclusive_run, port_problems
+from tests.hostile import deep
 
 OURS = NamedServers(database=False, redis=False, triton=False)
 USERS = NamedServers(database=True, redis=True, triton=True)
@@ -29,6 +30,18 @@ def test_passwords_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
     assert len(passwords.postgres) >= 32
     assert passwords.postgres != passwords.redis
     assert [file.name for file in path.parent.iterdir()] == ["secrets.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"\xff", b'{"postgres": "a"}', b'{"postgres": 1, "redis": null}', deep(100_000, "postgres")],
+    ids=range(6),
+)
+def test_damaged_passwords_are_told_not_made_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secrets.json").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        load_or_make(tmp_path / "secrets.json", database_dir=tmp_path / "postgres")
+    assert (tmp_path / "secrets.json").read_bytes() == content
 
 
 def test_passwords_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from export.errors import ExportError
 from export.evidence.labelled import Example, read_labelled, sample
+from tests.hostile import deep
 
 LABELS = ("joy", "Fear", "neutral")
 
@@ -46,8 +47,12 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
         ("a.jsonl", '{"text": "a", "labels": []}', "line 2: expected {"),
         ("a.jsonl", '{"text": 1, "label": "joy"}', "line 2: expected {"),
         ("a.jsonl", "[1]", "line 2: expected {"),
+        ("a.jsonl", r'{"text": "\ud800", "label": "joy"}', "line 2: expected {"),
+        ("a.jsonl", r'{"text": "a", "label": "\udc00"}', "line 2: expected {"),
+        ("a.jsonl", deep(100_000, "text").decode(), "line 2: expected {"),
         ("a.jsonl", "{", "line 2: expected {"),
     ],
+    ids=range(14),
 )
 def test_a_bad_line_is_named(tmp_path: Path, name: str, line: str, says: str) -> None:
     good = "fine\tjoy\n" if name == "a.tsv" else '{"text": "fine", "label": "joy"}\n'
@@ -66,9 +71,11 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "b.tsv").write_bytes(b"caf\xe9\tjoy\n")
     with pytest.raises(ExportError, match="cannot be read"):
         read_labelled(tmp_path / "b.tsv", LABELS)
-    (tmp_path / "c.tsv.gz").write_bytes(gzip.compress(b"text\tjoy\n" * 1000)[:-20])
-    with pytest.raises(ExportError, match="cannot be read"):
-        read_labelled(tmp_path / "c.tsv.gz", LABELS)
+    packed = gzip.compress(b"text\tjoy\n" * 1000)
+    for damaged in (packed[:-20], packed[:20] + b"\xff" * 20 + packed[40:], b"text\tjoy\n", packed[:3]):
+        (tmp_path / "c.tsv.gz").write_bytes(damaged)
+        with pytest.raises(ExportError, match="cannot be read"):
+            read_labelled(tmp_path / "c.tsv.gz", LABELS)
 
 
 def test_a_sample_is_spread_and_always_the_same() -> None:

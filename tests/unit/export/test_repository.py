@@ -1,5 +1,6 @@
 """Versions on disk: whole or absent, one in service, nothing lost by a mistake."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from export import files
 from export.errors import ExportError
 from export.repository import HISTORY, Repository
 from export.version_folder import MANIFEST, check_files
+from tests.hostile import deep
 from tests.unit.export.versions import fill, publish
 
 
@@ -92,6 +94,16 @@ def test_a_damaged_version_comes_into_service_in_no_way(repository: Repository, 
     assert tree(repository.folder) == before
 
 
+def test_a_version_that_does_not_list_what_it_serves_comes_into_service_in_no_way(repository: Repository) -> None:
+    publish(repository)
+    manifest = repository.version_folder("sentiment", 1) / MANIFEST
+    listed = json.loads(manifest.read_text())
+    del listed["files"]["model.fp16.onnx"]
+    manifest.write_text(json.dumps(listed))
+    with pytest.raises(ExportError, match=r"its manifest lacks model\.fp16\.onnx"):
+        promote(repository, 1)
+
+
 def test_two_exports_of_one_model_do_not_meet(repository: Repository) -> None:
     with repository.new_version("sentiment") as folder:
         fill(folder)
@@ -123,6 +135,19 @@ def test_promotions_are_walked_back_one_by_one(repository: Repository) -> None:
     with pytest.raises(ExportError, match="nothing to roll back to"):
         rollback(repository)
     assert repository.in_service("sentiment") == 1
+
+
+@pytest.mark.parametrize("record", [b"", b"3", b"{}", b"\xff", b'["1", null]', deep(100_000)], ids=range(6))
+def test_a_damaged_record_of_versions_costs_the_way_back_and_nothing_else(
+    repository: Repository, record: bytes
+) -> None:
+    publish(repository)
+    promote(repository, 1)
+    (repository.folder / "sentiment" / HISTORY).write_bytes(record)
+    assert repository.history("sentiment") == [1]
+    publish(repository)
+    promote(repository, 2)
+    assert repository.history("sentiment") == [1, 2]
 
 
 def test_promoting_what_serves_changes_nothing(repository: Repository) -> None:

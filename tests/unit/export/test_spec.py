@@ -21,6 +21,7 @@ from export.spec import (
     lengths_up_to,
 )
 from export.triton_config import Canary, Serving, parse, render, serving_of, spec_of, target_of
+from tests.hostile import deep
 from tests.unit.export.versions import spec
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz_ ", min_size=1, max_size=12).map(str.strip).filter(bool)
@@ -77,6 +78,19 @@ def test_a_manifest_gives_back_what_it_was_written_from(made: ModelSpec) -> None
         {"lengths": [16, 32]},
         {"version": 0},
         {"version": "1"},
+        {"version": True},
+        {"version": 1e400},
+        {"max_tokens": float("nan")},
+        {"lengths": [16, "many"]},
+        {"lengths": 128},
+        {"labels": 3},
+        {"labels": ["good", 1]},
+        {"labels": ["good", ["bad"]]},
+        {"labels": ["good", "\ud800"]},
+        {"precisions": [["fp32"]]},
+        {"precisions": "fp32"},
+        {"name": None},
+        {"source": {"a": 1}},
         {"colour": "red"},
     ],
 )
@@ -87,7 +101,17 @@ def test_a_manifest_with_an_impossible_value_is_refused(change: dict[str, object
         Manifest.from_json(json.dumps(data))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"spec": 1}', '{"spec": {}, "files": {}}', "\x00"])
+@pytest.mark.parametrize("facts", [{"bytes": "3", "sha256": SHA256}, {"bytes": 3, "sha256": 4}, {"bytes": 3}, 7])
+def test_a_manifest_with_impossible_facts_of_a_file_is_refused(facts: object) -> None:
+    data = json.loads(Manifest(spec(), {}, "", {}).to_json())
+    with pytest.raises(SpecError):
+        Manifest.from_json(json.dumps(data | {"files": {"model.onnx": facts}}))
+
+
+NO_MANIFESTS = ["", "[]", "{}", '{"spec": 1}', '{"spec": {}, "files": {}}', "\x00", deep(100_000).decode()]
+
+
+@pytest.mark.parametrize("text", NO_MANIFESTS, ids=range(len(NO_MANIFESTS)))
 def test_what_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         Manifest.from_json(text)

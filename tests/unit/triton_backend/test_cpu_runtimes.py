@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.hostile import deep
+
 ZEN5 = frozenset({"avx512_bf16", "avx512_vnni"})
 
 
@@ -164,7 +166,10 @@ def test_a_choice_is_recalled_for_the_same_facts_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["choices.json"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", '{"key": 3}', "\x00\xff"])
+BROKEN = ["", "{", "[1]", '{"key": 3}', "\x00\xff", deep(100_000, "key").decode()]
+
+
+@pytest.mark.parametrize("content", BROKEN, ids=range(len(BROKEN)))
 def test_a_broken_memory_is_made_anew(tmp_path: Path, content: str) -> None:
     from remembered import recall, remember
 

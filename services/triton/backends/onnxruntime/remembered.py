@@ -59,6 +59,6 @@ def remember(path: Path | None, key: str, entry: Mapping[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return entries if isinstance(entries, dict) else {}
