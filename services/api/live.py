@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import msgspec
 from fastapi import APIRouter, WebSocket
-from starlette.datastructures import Headers
 from starlette.websockets import WebSocketDisconnect
 
 from services.api import frames
 from services.api.broadcast import TooManyClients
 from services.api.dependencies import StateDep
 from services.api.frame_queue import FrameQueue, QueueClosed
+from services.api.same_origin import is_same_origin
 from services.api.state import State
 from services.common.errors import Transient
 from services.common.logging import get_logger
@@ -34,18 +34,6 @@ class _Incoming(msgspec.Struct):
     """What a client may say; everything but `ping` is ignored."""
 
     type: str = ""
-
-
-def is_same_origin(headers: Headers) -> bool:
-    """Whether a page of this host connects, or something that is no browser: browsers let any page open a WebSocket."""
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    scheme, _, origin_host = origin.lower().partition("://")
-    default_port = {"http": ":80", "https": ":443"}.get(scheme)
-    # Browsers leave the default port out of Origin; a client's Host may have it.
-    host = headers.get("host", "").lower()
-    return default_port is not None and bool(host) and origin_host == host.removesuffix(default_port)
 
 
 @router.websocket("/ws/sentiment")
@@ -104,7 +92,7 @@ async def _read(websocket: WebSocket, queue: FrameQueue) -> None:
             raise WebSocketDisconnect(message.get("code", 1006))
         try:
             incoming = msgspec.json.decode(message.get("text") or message.get("bytes") or b"", type=_Incoming)
-        except ValueError:
+        except (ValueError, RecursionError):  # no JSON, or nested too deeply
             continue
         if incoming.type == "ping":
             queue.put_latest("pong", frames.PONG)

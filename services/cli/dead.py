@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from services.cli import present
 from services.cli.progress import Progress
 from services.common.dead_letters import acting, reading
-from services.common.dead_letters.filters import FIRST_ID
+from services.common.dead_letters.choosing import Portion, by_filter, by_id
 from services.common.dead_letters.reading import STEP, Letter
 from services.common.settings import Settings
 
@@ -79,9 +79,9 @@ class Work:
             return len(set(options.ids))
         progress = Progress("reading", (await reading.count(self._redis, self._stream)).total)
         wanted = read = 0
-        async for step_read, letters in self._portions():
-            wanted += len(letters)
-            read += step_read
+        async for portion in self._portions():
+            wanted += len(portion.letters)
+            read += portion.read
             progress.show(read)
         progress.clear()
         return wanted
@@ -93,7 +93,8 @@ class Work:
         skipped: list[tuple[Letter, str]] = []
         skipped_count = gone = 0
         try:
-            async for _, letters in self._portions():
+            async for portion in self._portions():
+                letters = portion.letters
                 if replaying:
                     await self._wait_for_room(len(letters), progress)
                     outcome = await acting.replay(self._redis, self._stream, letters)
@@ -116,26 +117,15 @@ class Work:
             present.print_outcome(self._options.command, self.done, skipped, skipped_count, gone)
         return NOT_ALL if skipped_count or gone else DONE
 
-    async def _portions(self) -> AsyncIterator[tuple[int, Sequence[Letter]]]:
-        """How many were read, and those that are wanted among them; none that comes while this goes on."""
+    async def _portions(self) -> AsyncIterator[Portion]:
         options = self._options
         if options.ids:
-            ids = list(dict.fromkeys(options.ids))
-            for start in range(0, len(ids), STEP):
-                found = await reading.find(self._redis, self._stream, ids[start : start + STEP])
-                yield len(found), [letter for letter in found if letter is not None]
-            return
-        until = await reading.newest_id(self._redis, self._stream)
-        place: str | None = FIRST_ID
-        left = options.limit
-        while place is not None and left != 0:
-            limit = STEP if left is None else min(STEP, left)
-            page = await reading.read_oldest(
-                self._redis, self._stream, options.filter, after_id=place, until_id=until, limit=limit
-            )
-            yield page.read, page.letters
-            place = page.next_id
-            left = None if left is None else left - len(page.letters)
+            portions = by_id(self._redis, self._stream, options.ids)
+        else:
+            until = await reading.newest_id(self._redis, self._stream)
+            portions = by_filter(self._redis, self._stream, options.filter, until_id=until, limit=options.limit)
+        async for portion in portions:
+            yield portion
 
     async def _wait_for_room(self, count: int, progress: Progress) -> None:
         """As the ingester does: what nobody reads is not published on top."""

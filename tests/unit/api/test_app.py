@@ -111,6 +111,10 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/sentiment/aggregate",
         "/api/sentiment/distribution",
         "/api/alerts",
+        "/api/dead-letters",
+        "/api/dead-letters/{letter_id}",
+        "/api/dead-letters/replay",
+        "/api/dead-letters/drop",
     }
     for path, operations in paths.items():
         for operation in operations.values():

@@ -1,9 +1,9 @@
-"""Whose pages may open the live feed."""
+"""Whose pages may open the live feed, and change something."""
 
 import pytest
 from starlette.datastructures import Headers
 
-from services.api.live import is_same_origin
+from services.api.same_origin import is_same_origin
 
 
 @pytest.mark.parametrize(
