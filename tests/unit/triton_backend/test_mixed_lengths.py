@@ -117,6 +117,40 @@ def test_a_text_beyond_all_lengths_is_computed_as_it_came() -> None:
     assert sorted(model.shapes) == [(1, 8), (1, 70)]
 
 
+@pytest.mark.parametrize("shape", [(2, 8), (2, 32), (3, 16), (2, 0)])
+def test_a_mask_of_another_shape_is_refused_and_no_id_left_out(shape: tuple[int, int]) -> None:
+    from mixed_lengths import check
+    from ort_batches import InputError
+
+    ids = np.ones((2, 16), np.int64)
+    check({"input_ids": ids, "attention_mask": ids})
+    with pytest.raises(InputError, match=r"input_ids has the shape \[2, 16\]"):
+        check({"input_ids": ids, "attention_mask": np.ones(shape, np.int64)})
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 80)).flatmap(
+            lambda shape: st.lists(
+                st.lists(st.integers(-1, 2), min_size=shape[1], max_size=shape[1]), min_size=shape[0], max_size=shape[0]
+            ).map(lambda rows: np.array(rows, np.int64).reshape(shape))
+        ),
+        max_size=4,
+    )
+)
+def test_whatever_the_mask_says_each_request_gets_its_logits_or_its_error(masks: list[Any]) -> None:
+    from mixed_lengths import run_all
+
+    requests = [{"input_ids": np.full(mask.shape, UNLUCKY - 1), "attention_mask": mask} for mask in masks]
+    outcomes = run_all(requests, LENGTHS, Summing())
+    assert len(outcomes) == len(masks)
+    for mask, outcome in zip(masks, outcomes, strict=True):
+        if mask.size:
+            assert outcome["logits"].shape == (len(mask), 2)
+        else:
+            assert isinstance(outcome, Exception)
+
+
 def test_padding_inside_a_text_is_not_cut_off() -> None:
     from mixed_lengths import token_counts
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import ort_options
 from length_groups import groups
-from ort_batches import Array, Arrays, Outcome, Run
+from ort_batches import Array, Arrays, InputError, Outcome, Run
 
 IDS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
 PARAMETER = "padded_lengths"
@@ -47,6 +47,13 @@ def _lengths(text: str) -> tuple[int, ...]:
     if lengths[0] < 1:
         raise ValueError(f"a length of {lengths[0]} tokens is none")
     return lengths
+
+
+def check(arrays: Arrays) -> None:
+    """InputError where ids and mask are not of one shape: the rest of the ids would be left out without a word."""
+    shapes = arrays[IDS].shape, arrays[MASK].shape
+    if shapes[0] != shapes[1]:
+        raise InputError(f"{IDS} has the shape {list(shapes[0])}, {MASK} {list(shapes[1])}")
 
 
 def run_all(requests: Sequence[Arrays], lengths: Sequence[int], run: Run, slots: Slots | None = None) -> list[Outcome]:

@@ -98,9 +98,12 @@ class TritonPythonModel:
 
     def _decode(self, request: Any) -> ort_batches.Arrays:
         tensors = self._contract.inputs
-        return {
+        arrays = {
             tensor.name(): ort_batches.decode(tensors[tensor.name()], tensor.as_numpy()) for tensor in request.inputs()
         }
+        if self._lengths:
+            mixed_lengths.check(arrays)
+        return arrays
 
 
 def _answer(request: Any, outcome: ort_batches.Outcome) -> Any:
