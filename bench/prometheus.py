@@ -9,8 +9,8 @@ _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)")
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 
 
-def read(url: str) -> Samples:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+def read(url: str, timeout_s: float = 10.0) -> Samples:
+    with urllib.request.urlopen(url, timeout=timeout_s) as answer:
         return parse(answer.read().decode())
 
 
