@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick undertone
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(BENCH) ## measure everything beside its alternatives and write docs/ben
 
 bench-quick: $(BENCH) ## the same in little, some minutes: whether it works, not how fast it is
 	$(BIN)/python -m bench --quick $(ARGS)
+
+chaos: $(BENCH) ## let everything fail that can, under load, and compare post by post (an hour; ARGS="--help" for options)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .

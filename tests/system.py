@@ -137,12 +137,19 @@ def alive(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
 
 @asynccontextmanager
 async def system(
-    local_dir: Path, arguments: Sequence[str], settings: dict[str, str] | None = None
+    local_dir: Path,
+    arguments: Sequence[str],
+    settings: dict[str, str] | None = None,
+    module: str = "services.local",
 ) -> AsyncIterator[System]:
-    """Runs the system for the block and leaves no process behind, whatever happens in it."""
+    """Runs the system for the block and leaves no process behind, whatever happens in it.
+
+    `settings` may name ports; the others are free ones.
+    """
     local_dir.mkdir(exist_ok=True)
     _share_triton(local_dir)
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports |= {name: int(port) for name, port in (settings or {}).items() if name in PORTS}
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -153,7 +160,7 @@ async def system(
     log = local_dir / "output.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.local", *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
+            sys.executable, "-m", module, *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
         )
     running = System(process, local_dir, ports, log)
     children: list[psutil.Process] = []

@@ -1,0 +1,96 @@
+"""What came of the runs, as tables: for the terminal, and for docs/reliability.md between its markers."""
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import machine
+from bench.report import table
+from tests.chaos.compare import Violation
+from tests.chaos.kinds import KINDS
+from tests.chaos.run import Outcome
+
+_PART = re.compile(r"(<!-- chaos: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def faults_table(outcome: Outcome) -> str:
+    """Every fault of a run: when, what, how long, and how soon posts were stored again."""
+    rows = [
+        [
+            f"{blow.fault.at_s:.1f}",
+            blow.fault.name,
+            blow.fault.lasts_s or None,
+            "never" if blow.healed_s is None else blow.healed_s,
+        ]
+        for blow in sorted(outcome.blows, key=lambda blow: blow.fault.at_s)
+    ]
+    return table(["at, s", "fault", "lasts, s", "stored again, s"], rows)
+
+
+def runs_table(outcomes: Sequence[Outcome]) -> str:
+    """A row a seed."""
+    rows = [
+        [
+            outcome.trial.seed,
+            outcome.posts,
+            len(outcome.blows),
+            _count(outcome.violations, "lost post"),
+            _count(outcome.violations, "doubled post"),
+            _count(outcome.violations, "changed post"),
+            outcome.entries - outcome.posts - sum(outcome.letters.values()),
+            sum(outcome.letters.values()),
+            _count(outcome.violations, "missing dead letter") + _count(outcome.violations, "doubled dead letter"),
+            len(outcome.violations),
+            max(mb for name, mb in outcome.peak_mb.items() if name.startswith("worker")),
+            outcome.peak_mb["api"],
+        ]
+        for outcome in outcomes
+    ]
+    headers = ["seed", "posts", "faults", "lost", "doubled", "changed", "offered again", "dead letters"]
+    headers += ["missing or doubled", "violations", "worker, MB", "API, MB"]
+    return table(headers, rows)
+
+
+def kinds_table(outcomes: Sequence[Outcome]) -> str:
+    """A row a kind of fault: how often it struck, and how soon posts were stored again."""
+    rows = []
+    for kind, about in KINDS.items():
+        blows = [blow for outcome in outcomes for blow in outcome.blows if blow.fault.kind == kind]
+        healed = [blow.healed_s for blow in blows if blow.healed_s is not None]
+        shortest_s, longest_s = about.seconds
+        lasts = f"{shortest_s:g} to {longest_s:g}" if longest_s else None
+        rows.append(
+            [kind, ", ".join(about.targets), lasts, len(blows)]
+            + ([statistics.median(healed), max(healed)] if healed else [None, None])
+        )
+    return table(["fault", "of", "lasts, s", "struck", "stored again: median, s", "longest, s"], rows)
+
+
+def letters_table(outcomes: Sequence[Outcome]) -> str:
+    """A row a reason."""
+    letters: Counter[str] = sum((outcome.letters for outcome in outcomes), Counter())
+    return table(["reason", "dead letters"], [[reason, letters[reason]] for reason in sorted(letters)])
+
+
+def write_document(document: Path, outcomes: Sequence[Outcome], command: str) -> None:
+    """Replaces the parts between the markers, and nothing else."""
+    taken = datetime.now(UTC).date().isoformat()
+    source = f"<sub>`{command}`, {taken}: {machine.sentence(machine.describe())}.</sub>"
+    parts = {
+        "runs": f"{runs_table(outcomes)}\n\n{source}",
+        "kinds": kinds_table(outcomes),
+        "letters": letters_table(outcomes),
+    }
+    document.write_text(fill(document.read_text(), parts))
+
+
+def fill(text: str, parts: dict[str, str]) -> str:
+    """The text with the parts between their markers; KeyError where a marker names none of them."""
+    return _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", text)
+
+
+def _count(violations: Sequence[Violation], kind: str) -> int:
+    return sum(violation.kind == kind for violation in violations)
