@@ -30,7 +30,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "triton": {
         r'"CudaDriverHelper has not been initialized."': "there is no GPU",
         r"Stub process '\w+' is not healthy": "its stubs were killed, here while they loaded a model",
-        r"failed to stop server: Internal - Exit timeout expired": "its stubs were killed, and it waits for their answers",
+        r"failed to stop server: Internal - Exit timeout expired": "its stubs were killed, and it waited",
     },
 }
 
