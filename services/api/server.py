@@ -1,17 +1,17 @@
-"""The web server: its port, its WebSocket protocol, its orderly end."""
+"""The web server: its port, its limits, its orderly end."""
 
 import asyncio
 import errno
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from services.api.admission import Permits
 from services.api.app import create_app
+from services.api.protocols import MAX_INCOMING_BYTES, MAX_TURNED_AWAY, HttpProtocol, WebSocketProtocol
 from services.api.state import HealthProbe, open_state
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
@@ -19,29 +19,12 @@ from services.common.settings import Settings
 
 log = get_logger(__name__)
 
-# A client sends no more than {"type":"pong"}.
-MAX_INCOMING_BYTES = 4_096
 # Beside the browsers' WebSockets; connections beyond get 503.
 MAX_HTTP_CONNECTIONS = 512
-# What is not flushed so long after the end of a connection never will be.
-CLOSE_GRACE_S = 5.0
+# Of this process beside the connections to it.
+OTHER_FILES = 200
 GOODBYE_TIMEOUT_S = 5.0
 SHUTDOWN_TIMEOUT_S = 5
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's, but a client that does not read cannot keep its connection."""
-
-    async def send(self, message: ASGISendEvent) -> None:
-        if message["type"] == "websocket.close":
-            # Sending waits until the client reads; a goodbye to one that does not must not.
-            self.writable.set()
-        await super().send(message)
-
-    async def run_asgi(self) -> None:
-        await super().run_asgi()
-        # Closing waits until what was sent is flushed, which may be for ever.
-        self.loop.call_later(CLOSE_GRACE_S, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -63,11 +46,22 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host}:{port} ({error}); check API_HOST and API_PORT") from error
 
 
+def allow_open_files(count: int) -> None:
+    """Each connection is one, and many machines allow a process 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard)
+        )
+
+
 async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe, listener: socket.socket) -> None:
     """Serves until `stopping`; then says goodbye to browsers (1001), finishes requests, and returns, within seconds.
 
     Whatever is away comes and goes without us; ConfigurationError if the database or Redis refuses us.
     """
+    max_connections = settings.max_websocket_clients + MAX_HTTP_CONNECTIONS
+    allow_open_files(max_connections + MAX_TURNED_AWAY + OTHER_FILES)
     async with open_state(settings, triton) as state, asyncio.TaskGroup() as tasks:
         permits = Permits(
             state.metrics,
@@ -81,7 +75,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe
             uvicorn.Config(
                 app,
                 lifespan="off",
-                http="h11",
+                http=HttpProtocol,
                 ws=WebSocketProtocol,
                 ws_max_size=MAX_INCOMING_BYTES,
                 ws_per_message_deflate=False,
@@ -89,7 +83,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe
                 log_config=None,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=settings.max_websocket_clients + MAX_HTTP_CONNECTIONS,
+                limit_concurrency=max_connections,
                 timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
             )
         )

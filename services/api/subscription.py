@@ -91,7 +91,7 @@ class Subscription:
     def _handle(self, raw: bytes) -> None:
         try:
             message = decode_message(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._metrics.bad_messages.inc()
             log.warning("bad_message_skipped", channel=RESULTS_CHANNEL, reason=str(error), size=len(raw))
             return

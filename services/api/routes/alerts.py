@@ -17,6 +17,7 @@ router = APIRouter(tags=["alerts"])
     summary="Alerts, newest first",
     responses={422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
 )
+@router.head("/api/alerts", include_in_schema=False)
 async def list_alerts(
     state: StateDep,
     limit: Limit = 50,

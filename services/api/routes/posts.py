@@ -22,6 +22,7 @@ EVERYTHING = PostFilters(source=None, sentiment=None, emotion=None, search=None,
     summary="Posts with their sentiment, newest first",
     responses={200: {"headers": STALE}, 422: {"model": ErrorBody}, 503: {"model": ErrorBody}},
 )
+@router.head("/api/posts", include_in_schema=False)
 async def list_posts(
     *,
     state: StateDep,

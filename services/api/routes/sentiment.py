@@ -25,6 +25,7 @@ router = APIRouter(
     summary="Sentiment over time",
     response_model=Aggregate,
 )
+@router.head("/api/sentiment/aggregate", include_in_schema=False)
 async def get_aggregate(
     state: StateDep,
     period: Annotated[Period, Query(description="Width of a bucket; at most 2,000 of them")] = "hour",
@@ -70,6 +71,7 @@ async def _aggregate(state: State, period: Period, span: TimeRange, source: str 
 
 
 @router.get("/api/sentiment/distribution", operation_id="getSentimentDistribution", summary="Sentiment in sum")
+@router.head("/api/sentiment/distribution", include_in_schema=False)
 async def get_distribution(
     state: StateDep,
     response: Response,
