@@ -127,9 +127,16 @@ _ALPHABETS = (
 )
 
 
+def _named(name: str) -> str:
+    return TEXTS[name]
+
+
 def texts(max_size: int = 200) -> st.SearchStrategy[str]:
     """Any text that UTF-8 can spell, NUL included."""
-    pieces = st.one_of(*(st.text(alphabet, max_size=20) for alphabet in _ALPHABETS), st.sampled_from([*TEXTS.values()]))
+    pieces = st.one_of(
+        *(st.text(alphabet, max_size=20) for alphabet in _ALPHABETS),
+        st.sampled_from(sorted(TEXTS)).map(_named),
+    )
     return st.lists(pieces, max_size=6).map("".join).map(lambda text: text[:max_size])
 
 

@@ -74,7 +74,7 @@ def read_json(path: Path, source: str) -> dict[str, Any]:
 
 def _architecture(values: dict[str, Any], source: str) -> Architecture:
     found = values.get("model_type")
-    if found not in CLASSES:
+    if not isinstance(found, str) or found not in CLASSES:
         raise CheckpointError(
             f"{source} has the architecture {found!r}: only distilbert and roberta classifiers can be exported"
         )
