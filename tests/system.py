@@ -76,16 +76,20 @@ class System:
 
         return await asyncio.to_thread(read)
 
-    async def query(self, statement: str) -> list[asyncpg.Record]:
-        """Rows from the embedded database, as its owner."""
+    async def connect(self) -> asyncpg.Connection:
+        """To the embedded database, as its owner."""
         secrets = json.loads((self.local_dir / "secrets.json").read_text())
-        connection = await asyncpg.connect(
+        return await asyncpg.connect(
             host="127.0.0.1",
             port=self.ports["LOCAL_POSTGRES_PORT"],
             user="undertone",
             password=secrets["postgres"],
             database="undertone",
         )
+
+    async def query(self, statement: str) -> list[asyncpg.Record]:
+        """Rows from the embedded database."""
+        connection = await self.connect()
         try:
             return list(await connection.fetch(statement))
         finally:

@@ -76,20 +76,27 @@ def letters_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def write_document(document: Path, outcomes: Sequence[Outcome], command: str) -> None:
-    """Replaces the parts between the markers, and nothing else."""
-    taken = datetime.now(UTC).date().isoformat()
-    source = f"<sub>`{command}`, {taken}: {machine.sentence(machine.describe())}.</sub>"
+    """Replaces the parts of the long run, and nothing else."""
     parts = {
-        "runs": f"{runs_table(outcomes)}\n\n{source}",
+        "runs": f"{runs_table(outcomes)}\n\n{source(command)}",
         "kinds": kinds_table(outcomes),
         "letters": letters_table(outcomes),
     }
     document.write_text(fill(document.read_text(), parts))
 
 
+def source(command: str) -> str:
+    """Where figures are from."""
+    taken = datetime.now(UTC).date().isoformat()
+    return f"<sub>`{command}`, {taken}: {machine.sentence(machine.describe())}.</sub>"
+
+
 def fill(text: str, parts: dict[str, str]) -> str:
-    """The text with the parts between their markers; KeyError where a marker names none of them."""
-    return _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", text)
+    """The text with the parts between their markers; others stay as they are. ValueError where a part has no marker."""
+    missing = parts.keys() - {found[2] for found in _PART.finditer(text)}
+    if missing:
+        raise ValueError(f"the document has no place for {', '.join(sorted(missing))}")
+    return _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}" if found[2] in parts else found[0], text)
 
 
 def _count(violations: Sequence[Violation], kind: str) -> int:
