@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -288,11 +288,10 @@ async def test_every_method_has_an_answer(calm: Api, path: str) -> None:
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a test can wait for."""
     monkeypatch.setattr(protocols, "REQUEST_TIMEOUT_S", 0.5)
     monkeypatch.setattr(protocols, "ANSWER_TIMEOUT_S", 0.5)
-    return
 
 
 @pytest.mark.usefixtures("hasty")

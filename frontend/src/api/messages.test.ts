@@ -50,6 +50,14 @@ test('reads an alert row, of which some columns may be missing', () => {
   });
 });
 
+test('reads which share of the posts the feed has', () => {
+  const data = { sampled: true, posts: 1234, shown: 200, seconds: 1.002 };
+  expect(parse({ type: 'feed', data })).toEqual({
+    type: 'feed',
+    data: { isSampled: true, posts: 1234, shown: 200, seconds: 1.002 },
+  });
+});
+
 test.each([{ type: 'ping' }, { type: 'connected', message: 'hi' }, { type: 'of the future' }])(
   'passes over %o without a word',
   (message) => {
@@ -67,6 +75,7 @@ test.each([
   '{"type":"new_post","data":{"post_id":"1","content":"x","sentiment_label":"angry"}}',
   '{"type":"metrics_update","data":{"last_minute":{}}}',
   '{"type":"alert","data":[]}',
+  '{"type":"feed","data":{"posts":1}}',
 ])('ignores the malformed %s, with a note', (raw) => {
   expect(parseMessage(raw)).toBeNull();
   expect(console.debug).toHaveBeenCalledOnce();

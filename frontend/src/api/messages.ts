@@ -1,5 +1,5 @@
-import { readFields } from '@/lib/read';
-import type { Alert, Metrics, Post } from './model';
+import { readCount, readFields, readNumber } from '@/lib/read';
+import type { Alert, FeedShare, Metrics, Post } from './model';
 import { readAlert, readCounts, readPost } from './parse';
 
 /** The data of each message the dashboard acts on, by its type. */
@@ -7,6 +7,7 @@ export interface MessageData {
   new_post: Post;
   metrics_update: Metrics;
   alert: Alert;
+  feed: FeedShare;
 }
 export type MessageType = keyof MessageData;
 export type Message = { [T in MessageType]: { type: T; data: MessageData[T] } }[MessageType];
@@ -18,6 +19,18 @@ function readMetrics(value: unknown): Metrics | null {
   const last_24_hours = readCounts(fields?.last_24_hours);
   if (last_minute === null || last_hour === null || last_24_hours === null) return null;
   return { last_minute, last_hour, last_24_hours };
+}
+
+function readFeedShare(value: unknown): FeedShare | null {
+  const fields = readFields(value);
+  const seconds = readNumber(fields?.seconds);
+  if (fields === null || typeof fields.sampled !== 'boolean' || seconds === null) return null;
+  return {
+    isSampled: fields.sampled,
+    posts: readCount(fields.posts),
+    shown: readCount(fields.shown),
+    seconds,
+  };
 }
 
 function build<T extends MessageType>(type: T, data: MessageData[T] | null) {
@@ -53,6 +66,8 @@ function readMessage(type: unknown, data: unknown): Message | 'ignored' | null {
       return build('metrics_update', readMetrics(data));
     case 'alert':
       return build('alert', readAlert(data));
+    case 'feed':
+      return build('feed', readFeedShare(data));
     default:
       return typeof type === 'string' ? 'ignored' : null;
   }

@@ -25,6 +25,14 @@ export interface Metrics {
   last_24_hours: Counts;
 }
 
+/** Of the `posts` that came in the last `seconds`, the live feed has `shown`. */
+export interface FeedShare {
+  isSampled: boolean;
+  posts: number;
+  shown: number;
+  seconds: number;
+}
+
 export interface Bucket extends Counts {
   startMs: number;
 }

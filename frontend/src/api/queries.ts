@@ -1,4 +1,4 @@
-import { queryOptions } from '@tanstack/react-query';
+import { type QueryFunctionContext, queryOptions } from '@tanstack/react-query';
 import { getJson } from './http';
 import { readAggregate, readAlertPage, readDistribution, readHealth, readPostPage } from './parse';
 
@@ -7,6 +7,9 @@ const SEED_POSTS = 50;
 
 /** What changes with every post; refetched whenever the server reports new totals. */
 export const TOTALS_KEY = ['totals'] as const;
+
+const haveData = ({ client, queryKey }: QueryFunctionContext) =>
+  client.getQueryData(queryKey) !== undefined;
 
 export const healthQuery = queryOptions({
   queryKey: ['health'],
@@ -20,8 +23,13 @@ export const healthQuery = queryOptions({
 /** Only the start of the feed and what closes its gaps; the WebSocket brings the rest. */
 export const postsQuery = queryOptions({
   queryKey: ['posts'],
-  queryFn: ({ signal }) =>
-    getJson('/api/posts', { read: readPostPage, signal, params: { limit: String(SEED_POSTS) } }),
+  queryFn: (context) =>
+    getJson('/api/posts', {
+      read: readPostPage,
+      signal: context.signal,
+      params: { limit: String(SEED_POSTS) },
+      haveData: haveData(context),
+    }),
   staleTime: Number.POSITIVE_INFINITY,
   refetchInterval: ({ state }) => (state.status === 'error' ? 5_000 : false),
 });
@@ -41,10 +49,11 @@ export const alertsQuery = queryOptions({
 export const distributionQuery = (hours: number) =>
   queryOptions({
     queryKey: [...TOTALS_KEY, 'distribution', hours],
-    queryFn: ({ signal }) =>
+    queryFn: (context) =>
       getJson('/api/sentiment/distribution', {
         read: readDistribution,
-        signal,
+        signal: context.signal,
+        haveData: haveData(context),
         params: { hours: String(hours) },
       }),
     refetchInterval: 15_000,
@@ -61,10 +70,11 @@ export interface AggregateRange {
 export const aggregateQuery = (range: AggregateRange) =>
   queryOptions({
     queryKey: [...TOTALS_KEY, 'aggregate', range.id],
-    queryFn: ({ signal }) =>
+    queryFn: (context) =>
       getJson('/api/sentiment/aggregate', {
         read: readAggregate,
-        signal,
+        signal: context.signal,
+        haveData: haveData(context),
         params: { period: range.period, start_date: new Date(range.startMs()).toISOString() },
       }),
     refetchInterval: range.refetchMs,

@@ -48,3 +48,48 @@ test('keeps what it has when the server cannot be reached', async () => {
   expect(await screen.findByText(/The server cannot be reached/)).toBeTruthy();
   expect(await screen.findByTestId('feed-item')).toBeTruthy();
 });
+
+const sample = (changes: object = {}) =>
+  act(() =>
+    FakeWebSocket.latest.send({
+      type: 'feed',
+      data: { sampled: true, posts: 2468, shown: 400, seconds: 2, ...changes },
+    }),
+  );
+
+test('says how many of the posts it shows, until it shows all of them', () => {
+  stubApi({ '/api/posts': { posts: [] } });
+  renderLive(<Feed />);
+  act(() => FakeWebSocket.latest.accept());
+  expect(screen.queryByTestId('feed-share')).toBeNull();
+  sample();
+  expect(screen.getByTestId('feed-share').textContent).toBe(
+    'Showing 200 of 1,234 posts a second; counts are exact.',
+  );
+  sample({ posts: 3000, shown: 1 });
+  expect(screen.getByTestId('feed-share').textContent).toMatch(/^Showing 1 of 1,500 posts/);
+  sample({ sampled: false });
+  expect(screen.queryByTestId('feed-share')).toBeNull();
+});
+
+test('announces a sample once, not its changing numbers', () => {
+  stubApi({ '/api/posts': { posts: [] } });
+  renderLive(<Feed />);
+  act(() => FakeWebSocket.latest.accept());
+  const status = screen.getByRole('status');
+  expect(status.textContent).toBe('');
+  sample();
+  const announced = status.textContent;
+  expect(announced).toMatch(/sample/);
+  sample({ posts: 9999 });
+  expect(status.textContent).toBe(announced);
+});
+
+test('says nothing of a sample while nothing is heard', () => {
+  stubApi({ '/api/posts': { posts: [] } });
+  renderLive(<Feed />);
+  act(() => FakeWebSocket.latest.accept());
+  sample();
+  act(() => FakeWebSocket.latest.break());
+  expect(screen.queryByTestId('feed-share')).toBeNull();
+});

@@ -4,6 +4,7 @@ import { Panel } from '@/components/Panel';
 import { Loading, State } from '@/components/QueryView';
 import { FeedControls } from './FeedControls';
 import { FeedList } from './FeedList';
+import { FeedShareNote } from './FeedShareNote';
 import { filterPosts, NO_FILTER } from './filter';
 import { useFeed } from './useFeed';
 import './feed.css';
@@ -27,6 +28,7 @@ export function Feed() {
       }
     >
       <FeedControls filter={filter} onFilter={setFilter} />
+      <FeedShareNote />
       {query.error !== null && (
         <p className="stale">
           <Icon name="alert" />
