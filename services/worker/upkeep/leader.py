@@ -9,6 +9,8 @@ from services.common.database import CONNECT_TIMEOUT_S, database_errors
 
 # Dropping, deriving and indexing take as long as they take; whoever needs a limit sets it.
 COMMAND_TIMEOUT_S = 6 * 3_600.0
+# The end of a worker waits for it. The lock goes with the connection, which is then aborted.
+CLOSE_TIMEOUT_S = 2.0
 
 
 @asynccontextmanager
@@ -22,4 +24,4 @@ async def leading(dsn: str, lock: int) -> AsyncIterator[asyncpg.Connection | Non
         try:
             yield held if await held.fetchval("SELECT pg_try_advisory_lock($1)", lock) else None
         finally:
-            await held.close(timeout=CONNECT_TIMEOUT_S)
+            await held.close(timeout=CLOSE_TIMEOUT_S)

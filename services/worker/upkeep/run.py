@@ -1,7 +1,7 @@
 """The rounds of upkeep; an error ends a round, never the worker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.common.cancellation import stop_if_cancelled
 from services.common.errors import Transient
@@ -15,6 +15,7 @@ from services.worker.upkeep.search_index import index_words
 log = get_logger(__name__)
 
 INTERVAL_S = 10.0
+ROLLBACK_TIMEOUT_S = 2.0
 # Any fixed numbers, the same in every version.
 STORAGE_LOCK = 7_316_605_515
 SEARCH_LOCK = 7_316_605_516
@@ -36,9 +37,21 @@ async def keep_storage(dsn: str, retention_days: int) -> None:
             return held is None or await index_words(held)
 
     # Two tasks: an index may take an hour, and tomorrow's partition must not wait for it.
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_rounds("storage", storage))
-        tasks.create_task(_rounds("search index", search))
+    tasks = [asyncio.create_task(_rounds("storage", storage)), asyncio.create_task(_rounds("search index", search))]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _cancel(tasks)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Twice: a server that hangs does not answer the ROLLBACK either, which has the time limit of what it ends."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=ROLLBACK_TIMEOUT_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _rounds(what: str, action: Callable[[], Awaitable[bool]]) -> None:
