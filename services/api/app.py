@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 
 from services.api import live
 from services.api.admission import Admission, Permits
@@ -14,6 +14,7 @@ from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestMetrics, SecurityHeaders
 from services.api.routes import alerts, dead_letters, health, metrics, posts, sentiment
 from services.api.schemas import ErrorBody
+from services.api.unknown import METHODS, unknown
 
 DESCRIPTION = """How people feel, live.
 
@@ -53,18 +54,13 @@ def create_app(frontend_dist: Path, api_metrics: ApiMetrics, permits: Permits | 
         app.include_router(module.router, responses=BUSY)
     for free_module in (health, metrics, live):
         app.include_router(free_module.router)
-    app.add_api_route("/api/{path:path}", _unknown, methods=["GET", "HEAD", "POST"], include_in_schema=False)
+    app.add_api_route("/api/{path:path}", unknown, methods=list(METHODS), include_in_schema=False)
     app.mount("/", Dashboard(frontend_dist), name="dashboard")
     if permits is not None:
         app.add_middleware(Admission, permits=permits, metrics=api_metrics)
     app.add_middleware(RequestMetrics, metrics=api_metrics)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-async def _unknown(path: str) -> None:
-    # Without this the dashboard would answer for a mistyped route of the API.
-    raise HTTPException(404, f"There is no /api/{path}; see /api/openapi.json.")
 
 
 def _version() -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import HTTPConnection
 
 from services.api.state import State
@@ -24,6 +24,15 @@ def _storable(text: str) -> str:
     return text
 
 
+def _written(value: object) -> object:
+    """No number: pydantic takes it for seconds since 1970, and so the year 2026 for 34 minutes after."""
+    try:
+        float(value)  # type: ignore[arg-type] # whatever it is
+    except (TypeError, ValueError):
+        return value
+    raise ValueError("must be a time as 2026-01-31T12:00:00Z")
+
+
 def _utc(moment: datetime) -> datetime:
     """A time without an offset is UTC."""
     # The margin keeps conversions between time zones inside what a datetime can hold.
@@ -33,7 +42,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Moment = Annotated[datetime, AfterValidator(_utc)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_utc)]
 
 Source = Annotated[Text | None, Query(max_length=50, description="Only posts of this source", examples=["reddit"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]

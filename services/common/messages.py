@@ -179,12 +179,20 @@ def is_blank(text: str) -> bool:
     return all(unicodedata.category(char) in _UNSEEN for char in text)
 
 
+# The first and the last that a datetime can hold. Producers in Go and .NET write the first where they have no time, and
+# asyncpg stores both as infinity, which is none either.
+_NO_MOMENTS = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
+
+
 def _timestamp(value: str | None) -> datetime:
     if not value:
         raise MalformedPost("missing_field", "created_at is missing")
     try:
         moment = datetime.fromisoformat(value)
         # A moment without an offset is UTC, as every source that leaves it out means it.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise MalformedPost("invalid_timestamp", f"created_at is no ISO 8601 time: {value[:40]!r}") from None
+    if moment in _NO_MOMENTS:
+        raise MalformedPost("invalid_timestamp", f"created_at stands for no time: {value[:40]!r}")
+    return moment

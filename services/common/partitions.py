@@ -15,11 +15,15 @@ DAYS_AHEAD = 3
 LOCK_TIMEOUT_MS = 2_000
 
 _SEQUENCE_BITS = 20
+_LAST_ID = 2**63 - 1
 
 
 def first_id_at(moment: datetime) -> int:
-    """The lowest id of a post ingested in the millisecond of `moment`; the database has the same function."""
-    return (moment - EPOCH) // MILLISECOND << _SEQUENCE_BITS
+    """The lowest id of a post ingested in the millisecond of `moment`; the database has the same function.
+
+    An id holds milliseconds up to the year 2248; for all moments beyond it is the last one.
+    """
+    return min((moment - EPOCH) // MILLISECOND << _SEQUENCE_BITS, _LAST_ID)
 
 
 def moment_of(post_row_id: int) -> datetime:

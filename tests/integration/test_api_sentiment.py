@@ -131,3 +131,15 @@ async def test_health_counts_exactly(api: Api, database: asyncpg.Connection) -> 
     assert answer["services"] == {"database": "connected", "redis": "connected", "triton": "connected"}
     assert answer["stats"] == {"total_posts": 5, "total_analyses": 5, "recent_posts_1h": 1}
     assert (await api.http.head("/api/health")).status_code == 200
+
+
+@pytest.mark.parametrize("year", ["1900", "2248", "2300", "9899"])
+async def test_a_time_in_which_nothing_was_or_can_be_ingested_has_no_posts(
+    api: Api, database: asyncpg.Connection, year: str
+) -> None:
+    """Neither end is a whole minute: there the posts themselves are looked at, by ids that hold times up to 2248."""
+    await insert(database, "p")
+    span = {"start_date": f"{year}-12-31T01:00:00.5Z", "end_date": f"{year}-12-31T03:00:00.5Z"}
+    answer = await api.get("/api/sentiment/aggregate", period="minute", **span)
+    assert len(answer["data"]) == 121
+    assert answer["summary"]["total_posts"] == 0

@@ -123,3 +123,26 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
             for status, response in operation["responses"].items():
                 assert "$ref" in response["content"]["application/json"]["schema"], (path, status)
                 assert "HTTPValidationError" not in str(response), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/api/alerts", "GET, HEAD"),
+        ("DELETE", "/api/posts", "GET, HEAD"),
+        ("GET", "/api/dead-letters/replay/", None),
+        ("PATCH", "/api/dead-letters/1-0", "GET, HEAD"),
+        ("OPTIONS", "/api/dead-letters/replay", "POST"),
+        ("PUT", "/api/dead-letters/drop", "POST"),
+        ("POST", "/api/dead-letters/replya/", None),
+        ("POST", "/api/alert", None),
+        ("GET", "/api/", None),
+    ],
+)
+async def test_a_known_path_says_which_methods_it_has_and_any_other_that_it_is_none(
+    client: httpx.AsyncClient, method: str, path: str, allowed: str | None
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == (404 if allowed is None else 405)
+    assert answer.headers.get("allow") == allowed
+    assert answer.json()["detail"]
