@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from redis.asyncio import Redis
 
 from services.common.dead_letters import Burial, DeadLetter, bury
+from services.common.dead_letters.reading import count
 from services.common.errors import Transient
 from services.common.streams import dead_letter_stream, ensure_group, group_state, open_redis
+from services.worker.consumer import Consumer, Entry
+from services.worker.pipeline import Batch, Pipeline, Stored
 from tests.embedded import running_redis
 from tests.redis_reads import entries, entry_ids, read_group
 
@@ -135,9 +139,15 @@ async def test_letters_of_earlier_versions_are_counted_and_make_room(redis: Redi
     assert reasons == {b"r0": b"100", b"r1": b"101"}
 
 
-async def test_the_books_are_made_again_after_letters_were_deleted_by_hand(redis: Redis, stream_name: str) -> None:
+async def test_the_numbers_are_right_again_after_letters_were_deleted_by_hand(redis: Redis, stream_name: str) -> None:
     await bury(redis, stream_name, [letter(fields={b"line": b"%d" % n}) for n in range(9)], GROUP)
-    await redis.xdel(dead_letter_stream(stream_name), *(await entry_ids(redis, dead_letter_stream(stream_name)))[:4])
+    name = dead_letter_stream(stream_name)
+    await redis.xdel(name, *(await entry_ids(redis, name))[:4])
+    assert await bury(redis, stream_name, [letter(fields={b"line": b"0"})], GROUP) == Burial(added=1)
+    reasons: Any = await redis.hgetall(f"{name}:reasons")
+    assert reasons == {b"missing_field": b"6"}
+    await redis.delete(name)
+    assert (await count(redis, stream_name)).total == 0
     assert await bury(redis, stream_name, [letter(fields={b"line": b"0"})], GROUP) == Burial(added=1)
     assert await consistent(redis, stream_name)
 
@@ -167,3 +177,27 @@ async def test_a_redis_that_is_away_is_transient(stream_name: str) -> None:
     async with open_redis("redis://127.0.0.1:1/0") as redis:
         with pytest.raises(Transient):
             await bury(redis, stream_name, [letter()], GROUP)
+
+
+async def test_a_refused_entry_is_acknowledged_by_its_burial_and_by_nothing_else(
+    redis: Redis, stream_name: str
+) -> None:
+    """The group is lost at the burial and made again right after: an acknowledgement would now lose the post."""
+    nobody: Any = None
+    consumer = Consumer(redis, stream_name, GROUP, count=10, block_ms=10, claim_idle_ms=60_000)
+    pipeline = Pipeline(consumer, nobody, nobody, redis, stream_name, triton=nobody, postgres=nobody)
+    (refused,) = await given(redis, stream_name)
+    entry = Entry(refused.stream_id, refused.fields)
+    await redis.xgroup_destroy(stream_name, GROUP)
+
+    acknowledge = consumer.acknowledge
+
+    async def after_another_has_read(done: Sequence[Entry], announcement: bytes | None = None) -> None:
+        await ensure_group(redis, stream_name, GROUP)
+        await read_group(redis, stream_name, GROUP, "another", 10)
+        await acknowledge(done, announcement)
+
+    with mock.patch.object(consumer, "acknowledge", after_another_has_read):
+        await pipeline.acknowledge(Batch([entry], (), [refused]), Stored([], 0))
+    assert await dead(redis, stream_name) == []
+    assert (await group_state(redis, stream_name, GROUP)).pending == 1

@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from redis.asyncio import Redis
 
 from services.common.dead_letters import DeadLetter, bury
 from services.common.dead_letters.reading import count
 from services.common.messages import encode_post
-from services.common.streams import ensure_group, open_redis
+from services.common.settings import Settings
+from services.common.streams import ensure_group, group_state, open_redis
 from tests.conftest import ROOT
 from tests.embedded import PASSWORD
 from tests.posts import make_posts
+from tests.processes import service
 from tests.redis_reads import entries
 from tests.waiting import eventually
 
@@ -287,3 +290,30 @@ async def test_a_reader_that_has_seen_enough_gets_no_complaint(cli: Cli, redis: 
     os.close(ours)
     _, err = await asyncio.wait_for(process.communicate(), 30)
     assert err == b""
+
+
+async def test_replayed_posts_are_stored_and_one_that_was_stored_meanwhile_changes_nothing(
+    triton_settings: Settings, tmp_path: Path
+) -> None:
+    stream, group = triton_settings.redis_stream_name, triton_settings.redis_consumer_group
+    async with open_redis(triton_settings.redis_dsn) as redis, service("worker", triton_settings, tmp_path) as worker:
+        await refuse(redis, stream, 3)
+        record: dict[Any, Any] = dict(encode_post(make_posts(1)[0]))
+        await redis.xadd(stream, record)
+
+        async def nothing_is_open() -> bool:
+            state = await group_state(redis, stream, group)
+            return state.consumers > 0 and state.lag == 0 and state.pending == 0
+
+        await eventually(nothing_is_open, "the one is stored", 60)
+        cli = Cli(triton_settings.redis_dsn, stream, tmp_path)
+        assert (await cli("replay", "--all", "--yes")).out == "replayed 3 letters\n"
+        await eventually(nothing_is_open, "all are stored", 60)
+        assert await worker.stop() == 0
+        assert await total(redis, stream) == 0
+    connection = await asyncpg.connect(triton_settings.database_dsn)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM social_media_posts") == 3
+        assert await connection.fetchval("SELECT count(*) FROM sentiment_analysis") == 3
+    finally:
+        await connection.close()

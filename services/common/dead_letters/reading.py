@@ -163,9 +163,11 @@ async def newest_id(redis: Redis, stream: str) -> str:
 
 
 async def count(redis: Redis, stream: str) -> Totals:
-    """At once, however many there are: the numbers are kept."""
-    with redis_errors():
-        answer: Any = await count_script(redis)(keys=keys(stream))
+    """At once, however many there are: the numbers are kept. Only after an upgrade they are counted, in many steps."""
+    is_whole, answer = 0, []
+    while not is_whole:
+        with redis_errors():
+            is_whole, answer = await count_script(redis)(keys=keys(stream))
     numbers = {_text(answer[at]): int(answer[at + 1]) for at in range(0, len(answer), 2)}
     return Totals(sum(numbers.values()), dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0]))))
 

@@ -22,32 +22,46 @@ local function value(fields, name)
   end
 end
 
+-- Two numbers of up to 20 digits, so that they can be compared as texts: as numbers they would be rounded.
+local function place(id)
+  local milliseconds, number = string.match(id, '^(%d+)-(%d+)$')
+  return string.format('%20s%20s', milliseconds, number)
+end
+
+-- Where the numbers do not agree with the letters (these are from an earlier version, or somebody has deleted some by
+-- hand) all are counted again, a step with every call: this is how far that has come, nil when it is done.
+local scanned = redis.call('HGET', index, 'scanned') or nil
+
 local function remove(id, fields)
   redis.call('XDEL', dead, id)
   local digest = value(fields, 'digest')
   if digest and redis.call('HGET', index, digest) == id then redis.call('HDEL', index, digest) end
-  local reason = value(fields, 'reason')
-  if reason and redis.call('HINCRBY', reasons, reason, -1) <= 0 then redis.call('HDEL', reasons, reason) end
+  if scanned and place(id) > place(scanned) then return end
+  local reason = value(fields, 'reason') or ''
+  if redis.call('HINCRBY', reasons, reason, -1) <= 0 then redis.call('HDEL', reasons, reason) end
 end
 
--- The hashes are made again where they do not agree with the letters: these are from an earlier version, or somebody
--- has deleted some by hand.
-local function counts()
-  local numbers, sum = redis.call('HGETALL', reasons), 0
-  for at = 2, #numbers, 2 do sum = sum + numbers[at] end
-  if sum == redis.call('XLEN', dead) then return numbers end
-  redis.call('DEL', index, reasons)
-  local from, found = '-', nil
-  repeat
-    found = redis.call('XRANGE', dead, from, '+', 'COUNT', 100)
-    for _, entry in ipairs(found) do
-      local digest = value(entry[2], 'digest')
-      if digest then redis.call('HSET', index, digest, entry[1]) end
-      redis.call('HINCRBY', reasons, value(entry[2], 'reason') or '', 1)
-      from = '(' .. entry[1]
-    end
-  until #found < 100
-  return redis.call('HGETALL', reasons)
+-- Whether the numbers are whole.
+local function audit()
+  if not scanned then
+    local sum, total = 0, redis.call('XLEN', dead)
+    for _, number in ipairs(redis.call('HVALS', reasons)) do sum = sum + number end
+    if sum == total then return true end
+    redis.call('DEL', reasons)
+    if total == 0 then redis.call('DEL', index) end
+    scanned = '0-0'
+  end
+  local step = 250
+  local found = redis.call('XRANGE', dead, '(' .. scanned, '+', 'COUNT', step)
+  for _, entry in ipairs(found) do
+    redis.call('HINCRBY', reasons, value(entry[2], 'reason') or '', 1)
+  end
+  if #found < step then
+    redis.call('HDEL', index, 'scanned')
+    return true
+  end
+  redis.call('HSET', index, 'scanned', found[step][1])
+  return false
 end
 """
 
@@ -77,7 +91,7 @@ while at <= #ARGV do
     else
       local entry = redis.call('XADD', dead, '*', unpack(ARGV, first, last))
       redis.call('HSET', index, digest, entry)
-      redis.call('HINCRBY', reasons, reason, 1)
+      if not scanned then redis.call('HINCRBY', reasons, reason, 1) end
       added = added + 1
     end
     if id ~= '' then redis.call('XACK', stream, group, id) end
@@ -88,7 +102,7 @@ for _ = 1, redis.call('XLEN', dead) - limit do
   remove(oldest[1], oldest[2])
   removed = removed + 1
 end
-if added > 0 then counts() end
+if added > 0 then audit() end
 return {added, known, absent, removed}
 """
 
@@ -135,8 +149,8 @@ def drop_script(redis: Redis) -> AsyncScript:
 
 
 def count_script(redis: Redis) -> AsyncScript:
-    """Gives reason, number, reason, number."""
-    return redis.register_script(_COMMON + "return counts()")
+    """Gives whether the numbers are whole; and reason, number, reason, number."""
+    return redis.register_script(_COMMON + "return {audit() and 1 or 0, redis.call('HGETALL', reasons)}")
 
 
 def keys(stream: str) -> list[str]:
