@@ -7,17 +7,19 @@ import { FeedList } from './FeedList';
 import { FeedShareNote } from './FeedShareNote';
 import { filterPosts, NO_FILTER } from './filter';
 import { useFeed } from './useFeed';
+import { useFeedShare } from './useFeedShare';
 import './feed.css';
 
 export function Feed() {
   const { store, view, query } = useFeed();
+  const share = useFeedShare();
   const [filter, setFilter] = useState(NO_FILTER);
   const posts = filterPosts(view.posts, filter);
   return (
     <Panel
       title="Live feed"
       note={view.isPaused ? 'paused' : undefined}
-      className="feed"
+      className={share === null ? 'feed' : 'feed feed-rush'}
       id="feed"
       actions={
         <PauseButton
@@ -28,7 +30,7 @@ export function Feed() {
       }
     >
       <FeedControls filter={filter} onFilter={setFilter} />
-      <FeedShareNote />
+      <FeedShareNote share={share} />
       {query.error !== null && (
         <p className="stale">
           <Icon name="alert" />

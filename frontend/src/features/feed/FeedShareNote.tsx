@@ -1,9 +1,8 @@
+import type { FeedShare } from '@/api/model';
 import { formatCount } from '@/lib/format';
-import { useFeedShare } from './useFeedShare';
 
 /** Says when the feed is a sample. The numbers change every second, so only that it is one is announced. */
-export function FeedShareNote() {
-  const share = useFeedShare();
+export function FeedShareNote({ share }: { share: FeedShare | null }) {
   return (
     <>
       <span className="sr-only" role="status">
