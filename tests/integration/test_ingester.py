@@ -37,6 +37,19 @@ async def test_a_file_arrives_whole_and_in_order_and_its_bad_lines_are_buried(
         assert all(fields[b"reason"] and fields[b"error"] for fields in dead)
 
 
+async def test_a_file_that_is_replayed_again_buries_no_line_a_second_time(settings: Settings, tmp_path: Path) -> None:
+    """As an ingester does that was restarted. Two long lines that begin alike are two letters."""
+    long = [b'{"content": "%s' % (b"x" * 20_000 + b"%d" % n) for n in range(2)]
+    file = write(tmp_path / "posts.jsonl", make_posts(1), b"{not json", b'{"post_id": "x"}', b"\xff", b"\xfe", *long)
+    for _ in range(2):
+        async with service("ingester", settings, tmp_path, "--source", "replay", "--file", str(file)) as ingester:
+            assert await asyncio.wait_for(ingester.process.wait(), END_TIMEOUT_S) == 0, ingester.output
+    async with open_redis(settings.redis_dsn) as redis:
+        dead = await entries(redis, dead_letter_stream(settings.redis_stream_name))
+        assert len(dead) == 6
+        assert [fields.get(b"cut") for fields in dead] == [None, None, b"line", b"line", b"line", b"line"]
+
+
 async def test_it_holds_back_while_the_workers_are_behind(settings: Settings, tmp_path: Path) -> None:
     limited = settings.model_copy(update={"max_stream_lag": 600})
     file = write(tmp_path / "posts.jsonl", make_posts(2_000))
