@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -18,10 +19,15 @@ from services.common.errors import ConfigurationError, Transient
 from services.common.messages import Analysis, Post
 from services.common.migrations import apply
 from services.common.migrations.apply import MIGRATION_LOCK, MIGRATIONS, migrate
+from services.common.settings import Settings
+from services.common.streams import open_redis
 from services.worker.store import store
 from services.worker.upkeep.closing import close_buckets
+from tests.embedded import free_port
 from tests.integration.test_migrations import migrate_to
+from tests.integration.test_worker import publish
 from tests.posts import make_posts
+from tests.processes import Service, service
 from tests.rows import assert_rollups_are_a_recount, make_older
 from tests.waiting import eventually
 
@@ -213,3 +219,52 @@ async def test_a_schema_of_another_program_is_refused_with_a_sentence(database_u
     await connection.close()
     with pytest.raises(ConfigurationError, match="another program"):
         await migrate(database_url)
+
+
+async def test_worker_and_api_of_the_version_before_work_on_through_an_upgrade_and_start_after_it(
+    triton_settings: Settings, tmp_path: Path
+) -> None:
+    (folder := tmp_path / "next").mkdir()
+    later, _ = next_version(folder, *one_column_more())
+    port = free_port()
+    settings = triton_settings.model_copy(update={"api_port": port})
+    posts = make_posts(30)
+
+    @asynccontextmanager
+    async def old_version() -> AsyncIterator[tuple[Service, Service]]:
+        async with service("worker", settings, tmp_path) as worker, service("api", settings, tmp_path) as api:
+            yield worker, api
+            assert [await worker.stop(), await api.stop()] == [0, 0]
+            for process in (worker, api):
+                assert "Traceback" not in process.output
+
+    async with (
+        open_redis(settings.redis_dsn) as redis,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
+    ):
+
+        async def shown() -> int:
+            with suppress(httpx.TransportError):
+                answer = await http.get("/api/posts", params={"limit": 1})
+                return int(answer.json()["total"]) if answer.status_code == 200 else 0
+            return 0
+
+        async def all_arrive(count: int) -> None:
+            await publish(redis, settings.redis_stream_name, posts[count - 10 : count])
+
+            async def are_shown() -> bool:
+                return await shown() == count
+
+            await eventually(are_shown, "the API shows all posts", 90)
+
+        async with old_version():
+            await all_arrive(10)
+            await migrate(settings.database_dsn, later)
+            await all_arrive(20)
+        async with old_version() as services:
+            await all_arrive(30)
+            for process in services:
+                assert "newer version" in process.output
+    connection = await asyncpg.connect(settings.database_dsn)
+    await assert_rollups_are_a_recount(connection)
+    await connection.close()
