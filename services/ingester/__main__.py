@@ -105,7 +105,7 @@ async def next_or_stop(item: Awaitable[T], stopping: asyncio.Event) -> T | None:
 
 
 async def wait_for_room(publisher: Publisher, count: int, max_lag: int, stopping: asyncio.Event) -> bool:
-    """Holds back while the workers have more than `max_lag` posts before them, and says so once."""
+    """Holds back while the workers have more than `max_lag` posts before them, and says so at both ends."""
     told = False
     room = False
 
@@ -115,6 +115,8 @@ async def wait_for_room(publisher: Publisher, count: int, max_lag: int, stopping
 
     while await until_done("lag", ask, stopping):
         if room:
+            if told:
+                log.info("the workers have caught up enough; going on")
             return True
         if not told:
             log.warning("waiting: the workers are behind", max_stream_lag=max_lag)
