@@ -47,7 +47,7 @@ bench: $(BENCH) ## measure everything beside its alternatives and write docs/ben
 bench-quick: $(BENCH) ## the same in little, some minutes: whether it works, not how fast it is
 	$(BIN)/python -m bench --quick $(ARGS)
 
-chaos: $(BENCH) ## let everything fail that can, under load, and compare post by post (an hour; ARGS="--help" for options)
+chaos: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## let everything fail that can, under load, and compare post by post (an hour; ARGS="--help" for options)
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings

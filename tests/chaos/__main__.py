@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.models import model_set
 from bench.progress import Progress
 from bench.servers import scratch_folder
 from tests.chaos.compare import told
@@ -20,8 +19,6 @@ from tests.chaos.schedule import make_schedule
 from tests.conftest import ROOT
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
-# The ingester waits at so many unread posts; a flood is a quarter more.
-MAX_LAG = 3_000
 # In a log, where the bar cannot move.
 LINE_INTERVAL_S = 15.0
 
@@ -30,12 +27,11 @@ def main() -> int:
     # What runs is stopped and put away, as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = parse()
-    models = model_set(options.models, lambda what: print(what, file=sys.stderr)).repository
     outcomes = []
     for seed in options.seeds:
         faults = tuple(make_schedule(seed, options.faults, options.seconds))
         print(f"seed {seed}: {len(faults)} faults\n", *faults, sep="\n", flush=True)
-        trial = Trial(seed, options.posts, options.seconds, faults, models, MAX_LAG)
+        trial = Trial(seed, options.posts, options.seconds, faults)
         with folder_of(seed, options) as folder:
             outcomes.append(asyncio.run(run(trial, folder, progress(f"seed {seed}"))))
         tell(outcomes[-1])

@@ -12,7 +12,6 @@ EXAMPLES = """examples:
   python -m tests.chaos --seeds 7                                another seed
   python -m tests.chaos --seeds 7 --keep /tmp/chaos              its logs and data stay, to look at
   python -m tests.chaos --posts 20000 --faults 60 --seeds 1      smaller; the document stays as it is
-  python -m tests.chaos --models starter --rate 50               with the models of the repository
 """
 POSTS, FAULTS, SEEDS = 100_000, 60, (1, 2, 3)
 
@@ -23,7 +22,6 @@ class Options:
     faults: int
     seeds: tuple[int, ...]
     rate: int
-    models: str
     keep: Path | None
     document: bool
 
@@ -53,12 +51,6 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument("--seeds", type=_seeds, default=SEEDS, metavar="N,N", help="one run each; default: 1,2,3")
     parser.add_argument("--rate", type=positive, default=200, metavar="N", help="posts a second; default: %(default)s")
-    parser.add_argument(
-        "--models",
-        choices=["tiny", "starter"],
-        default="tiny",
-        help="tiny ones cost nothing, so that the load is in what can fail; default: %(default)s",
-    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="logs and data stay there, a folder for each seed")
     parser.add_argument(
         "--document", action="store_true", help="write docs/reliability.md, also after a smaller run than the default"

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.repository import Repository
 from services.common.errors import Transient
 from services.common.streams import group_state
 from tests.chaos.compare import Violation, compare
@@ -25,7 +26,7 @@ from tests.chaos.stack import PROXIES
 from tests.chaos.strikes import STRIKES
 from tests.chaos.truth import Truth
 from tests.chaos.watch import Blow, Watch
-from tests.conftest import ROOT
+from tests.integration.exported import publish
 from tests.system import PORTS, alive, free_ports, system
 from tests.waiting import eventually
 
@@ -51,14 +52,12 @@ class Trial:
     posts: int
     seconds: float
     faults: tuple[Fault, ...]
-    models: Path = ROOT / "model_repository"
-    # A stream that is full makes the ingester wait.
-    max_lag: int = 1_000
+    # The ingester waits at so many unread posts; a flood is a quarter more.
+    max_lag: int = 3_000
 
     @property
     def settings(self) -> dict[str, str]:
         return {
-            "MODEL_REPOSITORY": str(self.models),
             # Known and quick to start; which one computes is nothing that faults depend on.
             "CPU_RUNTIME": "onnxruntime",
             "MAX_STREAM_LAG": str(self.max_lag),
@@ -96,10 +95,11 @@ async def run(trial: Trial, folder: Path, note: Note) -> Outcome:
     replayed = int(trial.posts * (1 - RAW_SHARE))
     rate = replayed / trial.seconds
     files = write_files(folder / "posts", trial.seed, replayed, max(1, int(rate * SECONDS_PER_FILE)), truth)
+    models = small_models(folder / "models")
     arguments = ["--source", "replay", "--file", str(files[0]), "--rate", f"{rate * 60:.3f}", "--workers", "2"]
     async with AsyncExitStack() as stack:
         proxies = {name: await stack.enter_async_context(Proxy.before(0)) for name in SERVERS}
-        settings = trial.settings | _ports(proxies)
+        settings = trial.settings | {"MODEL_REPOSITORY": str(models)} | _ports(proxies)
         running = await stack.enter_async_context(system(folder / "local", arguments, settings, "tests.chaos.stack"))
         children = running.descendants()
         redis = await stack.enter_async_context(open_direct_redis(running))
@@ -138,6 +138,14 @@ async def run(trial: Trial, folder: Path, note: Note) -> Outcome:
         violations,
         alerts,
     )
+
+
+def small_models(folder: Path) -> Path:
+    """A repository of models of no cost, so that the load is in what can fail."""
+    repository = Repository(folder)
+    publish(repository, "sentiment", ("negative", "neutral", "positive"))
+    publish(repository, "emotion", ("joy", "anger", "fear", "sadness"), shift=150)
+    return folder
 
 
 async def _under_faults(trial: Trial, scene: Scene, producer: Producer, watch: Watch, note: Note) -> None:

@@ -30,12 +30,18 @@ def test_faults_strike_in_their_order_within_the_time_and_last_as_long_as_their_
         assert min(shortest_s, 12.0) <= fault.lasts_s <= min(longest_s, 12.0)
 
 
-def test_the_short_run_strikes_each_process_itself_and_has_a_fault_of_each_group() -> None:
+def test_the_short_run_strikes_each_process_and_has_a_fault_of_each_group() -> None:
     faults = short_schedule()
     assert {KINDS[fault.kind].group for fault in faults} == set(GROUPS)
-    networks = {kind for kind, about in KINDS.items() if about.group == "network"}
-    assert networks | {"flood", "lose the group of"} <= {fault.kind for fault in faults}
     assert {fault.target for fault in faults if fault.kind in {"kill", "pause", "restart"}} == set(PROCESSES)
+    assert {"flood", "lose the group of", "stall", "half-open", "cut"} <= {fault.kind for fault in faults}
+
+
+def test_in_the_short_run_a_worker_dies_while_it_waits_for_the_database() -> None:
+    faults = short_schedule()
+    waits = [fault for fault in faults if fault.target == "postgres" and fault.kind in {"pause", "stall"}]
+    deaths = [fault.at_s for fault in faults if fault.kind == "kill" and fault.target.startswith("worker")]
+    assert any(wait.at_s < death_s < wait.at_s + wait.lasts_s for wait in waits for death_s in deaths)
 
 
 def test_every_kind_has_a_way_to_strike() -> None:
