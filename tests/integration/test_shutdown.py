@@ -24,6 +24,8 @@ from tests.waiting import eventually
 POSTS = 40
 # A worker drains for ten seconds (DRAIN_TIMEOUT_S); the rest is for a slow machine.
 END_TIMEOUT_S = 20.0
+# Of a request that is not given up; the API waits for those of up to five (SHUTDOWN_TIMEOUT_S).
+LONG_S = 2
 
 
 async def ends(process: Service) -> None:
@@ -145,6 +147,22 @@ async def test_a_worker_that_waits_for_a_frozen_server_at_its_start_ends_in_time
             await ends(worker)
 
 
+async def at_work(settings: Settings, seconds: int = 0) -> bool:
+    """Whether a query has waited for the posts for so long."""
+    database = await asyncpg.connect(settings.database_url)
+    try:
+        return bool(
+            await database.fetchval(
+                """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                    WHERE NOT granted AND relation = 'social_media_posts'::regclass
+                      AND clock_timestamp() - query_start > $1 * interval '1 s'""",
+                seconds,
+            )
+        )
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def waiting_request(settings: Settings, port: int) -> AsyncIterator[asyncio.Task[httpx.Response]]:
     """A request that the API at `port` works on for as long as the block lasts."""
@@ -154,14 +172,7 @@ async def waiting_request(settings: Settings, port: int) -> AsyncIterator[asynci
             await database.execute("LOCK TABLE social_media_posts")
             request = asyncio.create_task(http.get("/api/posts"))
 
-            async def at_work() -> bool:
-                return bool(
-                    await database.fetchval(
-                        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'social_media_posts'::regclass"
-                    )
-                )
-
-            await eventually(at_work, "the request waits for the table")
+            await eventually(lambda: at_work(settings), "the request waits for the table")
             yield request
         await asyncio.gather(request, return_exceptions=True)
     await database.close()
@@ -182,6 +193,7 @@ async def test_the_api_answers_the_requests_it_has_and_takes_no_more(settings: S
                 return True
 
             await eventually(takes_no_more, "nobody listens any more")
+            await eventually(lambda: at_work(settings, LONG_S), "the request goes on")
         assert request.result().status_code == 200
         await ending
 
