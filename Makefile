@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos undertone
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos fuzz fuzz-quick undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ test-unit: $(VENV)/.dev ## the tests that need no server
 
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
+
+fuzz: $(VENV)-fuzz/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
+	$(VENV)-fuzz/bin/python -m tests.fuzz $(ARGS)
+
+fuzz-quick: $(VENV)-fuzz/.stamp ## the whole API as its OpenAPI document describes it, some requests, the same ones each time
+	$(VENV)-fuzz/bin/python -m tests.fuzz --quick
 
 screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw the README's picture again, with simulated posts
 	$(BIN)/python -m tests.browser
@@ -79,7 +85,7 @@ locks: $(VENV)/.dev ## resolve the exact versions again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built (keeps the data in .local)
-	rm -rf $(VENV) $(VENV)-export frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
+	rm -rf $(VENV) $(VENV)-export $(VENV)-fuzz frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the data, logs and passwords of `make run` as well
@@ -114,6 +120,12 @@ $(VENV)-export/.dev: requirements/export-dev.txt $(VENV)-export/.stamp
 $(VENV)-export/.bench: requirements/bench.txt $(VENV)-export/.stamp
 	@echo 'installing what is measured with and against (1 minute) ...'
 	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-fuzz/.stamp: requirements/fuzz.txt requirements/dev.txt
+	@$(PYTHON) -m venv $(VENV)-fuzz
+	@echo 'installing the fuzzers (1 minute) ...'
+	@$(VENV)-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 .local/triton/.stamp: requirements/triton.txt services/local/triton_env.py | $(VENV)/.run

@@ -1,7 +1,11 @@
 """What is fuzzed: a decoder, and the property that holds for whatever bytes it is given."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hypothesis.strategies import SearchStrategy
 
@@ -19,6 +23,13 @@ class Target:
     check: Callable[[bytes], None]
     seeds: Sequence[bytes]
     inputs: SearchStrategy[bytes]
+
+
+def scratch() -> Path:
+    """A folder for what a decoder reads from files, gone at the end of the process."""
+    folder = tempfile.mkdtemp(prefix="fuzz-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def fields_of(raw: bytes) -> dict[bytes, bytes]:

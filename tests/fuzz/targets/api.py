@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import tempfile
-from pathlib import Path
 from typing import Any, cast
 
 from hypothesis import strategies as st
@@ -23,7 +21,7 @@ from services.api.queries.statements import contains_pattern, trigrams_can_find
 from services.api.same_origin import is_same_origin
 from services.common.dead_letters.filters import Filter, place
 from tests import hostile
-from tests.fuzz.target import Target, fields_of, raw_fields
+from tests.fuzz.target import Target, fields_of, raw_fields, scratch
 
 _LOOP = asyncio.new_event_loop()
 
@@ -108,11 +106,11 @@ def letter_choice(raw: bytes) -> None:
         place(end)
 
 
-_DIST = tempfile.TemporaryDirectory(prefix="fuzz-")
-_INSIDE = Path(_DIST.name) / "dist"
+_FOLDER = scratch()
+_INSIDE = _FOLDER / "dist"
 _INSIDE.mkdir()
 (_INSIDE / "index.html").write_text("the page")
-(Path(_DIST.name) / "secret.txt").write_text("what nobody may read")
+(_FOLDER / "secret.txt").write_text("what nobody may read")
 _DASHBOARD = Dashboard(_INSIDE)
 
 

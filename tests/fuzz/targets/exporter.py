@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import tempfile
-from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -15,7 +13,7 @@ from export.evidence.labelled import read_labelled
 from export.evidence.sample_posts import read_posts
 from export.spec import FileFacts, Manifest, SpecError
 from tests import hostile
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, scratch
 from tests.unit.export.versions import spec
 from tests.unit.inference import small_models
 
@@ -38,7 +36,7 @@ ROBERTA = CONFIG | {
 }
 READ = Config("distilbert", ("negative", "positive"), "softmax", 512, 2, 2, 32, 100)
 MANIFEST = Manifest(spec(), {"model.onnx": FileFacts(3, "ab" * 32)}, "2026-01-31T12:00:00+00:00", {"torch": "2"})
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+_FOLDER = scratch()
 
 
 def checkpoint_config(raw: bytes) -> None:
@@ -65,6 +63,7 @@ def checkpoint_tokenizer(raw: bytes) -> None:
 
 
 def tokenizer_settings(raw: bytes) -> None:
+    """A length that model and tokenizer allow, or a sentence."""
     (_FOLDER / SETTINGS).write_bytes(raw)
     try:
         assert 2 <= max_length(_FOLDER, READ, "any") <= READ.max_tokens

@@ -1,7 +1,6 @@
 """What models are made of: Triton's configurations, tokenizers, and any text that is tokenized."""
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from services.inference.models import MAX_EMOTION_CHARS, MAX_VERSION, MIN_TOKENS
 from services.inference.tokenizer import PostTokenizer, read_tokenizer
 from tests import hostile
 from tests.conftest import ROOT
-from tests.fuzz.target import Target, raw_fields, texts_of
+from tests.fuzz.target import Target, raw_fields, scratch, texts_of
 from tests.unit.inference.small_models import config, tokenizer_file
 
 PARAMETERS = {key: value.string_value for key, value in config().parameters.items()}
@@ -22,7 +21,7 @@ SHIPPED = [
 ]
 MAX_TOKENS = 64
 _TOKENIZERS = [PostTokenizer(content, MAX_TOKENS) for content in SHIPPED]
-_FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-")
+_FOLDER = scratch()
 
 
 def model_configuration(raw: bytes) -> None:
@@ -57,7 +56,7 @@ def tokenized_text(raw: bytes) -> None:
 
 def tokenizer_json(raw: bytes) -> None:
     """A tokenizer that takes every text, or a sentence."""
-    path = Path(_FOLDER.name) / "tokenizer.json"
+    path = _FOLDER / "tokenizer.json"
     path.write_bytes(raw)
     model = Model(
         name="any",

@@ -3,7 +3,6 @@
 import os
 import struct
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,19 @@ from services.common.settings import Settings, env_example, read_settings
 from services.local.passwords import load_or_make
 from tests import hostile
 from tests.conftest import ROOT
-from tests.fuzz.target import Target, raw_fields, texts_of
+from tests.fuzz.target import Target, raw_fields, scratch, texts_of
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+_FOLDER = scratch()
 _NAMES = frozenset(name.upper() for name in Settings.model_fields)
-BACKEND = ROOT / "services" / "triton" / "backends" / "onnxruntime"
+BACKEND = str(ROOT / "services" / "triton" / "backends" / "onnxruntime")
+# As Triton does it: the modules of the backend are imported by their names alone.
+sys.path.append(BACKEND)
+try:
+    import mixed_lengths  # type: ignore[import-not-found] # a type checker does not know that folder
+    import ort_batches  # type: ignore[import-not-found] # as above
+    import remembered  # type: ignore[import-not-found] # as above
+finally:
+    sys.path.remove(BACKEND)
 LENGTHS = (8, 16, 32)
 
 
@@ -37,6 +44,7 @@ def environment(raw: bytes) -> None:
 
 
 def env_file(raw: bytes) -> None:
+    """The same for a file `.env`."""
     before = Path.cwd()
     (_FOLDER / ".env").write_bytes(raw)
     os.chdir(_FOLDER)
@@ -72,29 +80,18 @@ def kept_files(raw: bytes) -> None:
     else:
         assert isinstance(passwords.postgres, str)
         assert isinstance(passwords.redis, str)
-    sys.path.append(str(BACKEND))
-    try:
-        from remembered import recall  # type: ignore[import-not-found] # Triton puts its folder on the module path
-    finally:
-        sys.path.remove(str(BACKEND))
-    found = recall(path, "key")
+    found = remembered.recall(path, "key")
     assert found is None or isinstance(found, dict)
 
 
 def triton_requests(raw: bytes) -> None:
     """Every request gets its own rows back, or an error of its own."""
-    sys.path.append(str(BACKEND))
-    try:
-        import mixed_lengths  # type: ignore[import-not-found] # as above
-        from ort_batches import InputError  # type: ignore[import-not-found] # as above
-    finally:
-        sys.path.remove(str(BACKEND))
     requests = []
     for ids, mask in _arrays(raw):
         arrays = {"input_ids": ids, "attention_mask": mask}
         try:
             mixed_lengths.check(arrays)
-        except InputError:
+        except ort_batches.InputError:
             assert ids.shape != mask.shape
             continue
         requests.append(arrays)
@@ -103,14 +100,18 @@ def triton_requests(raw: bytes) -> None:
         if isinstance(outcome, Exception):
             assert not arrays["input_ids"].size or (arrays["input_ids"] < 0).any()
         else:
-            assert outcome["logits"].tolist() == _model(arrays)[0].tolist()
+            assert outcome["logits"].tolist() == _sums(arrays).tolist()
 
 
 def _model(feeds: Any) -> list[Any]:
     """The sum of the ids that count; negative ones are none that it knows."""
     if (feeds["input_ids"] < 0).any():
         raise ValueError("no such id")
-    return [(feeds["input_ids"] * (feeds["attention_mask"] != 0)).sum(axis=1, keepdims=True).astype(np.float64)]
+    return [_sums(feeds)]
+
+
+def _sums(feeds: Any) -> Any:
+    return (feeds["input_ids"] * (feeds["attention_mask"] != 0)).sum(axis=1, keepdims=True).astype(np.float64)
 
 
 def _arrays(raw: bytes) -> list[tuple[Any, Any]]:
