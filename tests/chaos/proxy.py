@@ -121,12 +121,15 @@ class Proxy:
         if self._refusals:
             _reset(client)
             return
-        await self._passing.wait()
         try:
+            await self._passing.wait()
             answers, server = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:  # it is being started again
             _reset(client)
             return
+        except asyncio.CancelledError:
+            _reset(client)
+            raise
         link = _Link(client, server, deaf=self._deafness > 0)
         self._links.add(link)
         try:
