@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.guided MODULE NAME --seconds N --folder F`: one target under atheris.
 
-What is executed guides it. libFuzzer's own lines are the output; it ends with 0, or with another status at the first finding, whose input it has
-written into the folder.
+What is executed guides it. libFuzzer's own lines are the output; it ends with 0, or with another status at the first
+finding, whose input it has written into the folder.
 """
 
 import argparse
