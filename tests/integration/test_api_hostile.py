@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bench.fanout.frames import CLOSE, FrameReader
-from services.api import protocols
+from services.api import live, protocols
 from services.common.messages import ResultsMessage
 from services.common.settings import Settings
 from services.common.streams import open_redis
@@ -356,3 +356,11 @@ async def test_who_asks_now_and_then_keeps_the_connection(calm: Api) -> None:
         await reader.readexactly(int(length.split(b":")[1]))
         await asyncio.sleep(0.1)
     writer.close()
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_the_live_feed_is_no_request_that_has_to_end(calm: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "IDLE_PING_S", 0.05)
+    async with connect(calm.live_url) as browser:
+        for _ in range(20):  # twice as long as a request may take
+            await receive(browser, "ping")

@@ -146,3 +146,14 @@ async def test_a_known_path_says_which_methods_it_has_and_any_other_that_it_is_n
     assert answer.status_code == (404 if allowed is None else 405)
     assert answer.headers.get("allow") == allowed
     assert answer.json()["detail"]
+
+
+def test_the_openapi_document_tells_of_overload_and_of_old_answers() -> None:
+    paths = json.loads(document())["paths"]
+    for path, operations in paths.items():
+        for operation in operations.values():
+            refusal = operation["responses"].get("429")
+            assert (refusal is None) == (path == "/api/health"), path
+            assert refusal is None or "Retry-After" in refusal["headers"], path
+    old = {path for path, operations in paths.items() if "X-Undertone-Stale" in str(operations)}
+    assert old == {"/api/posts", "/api/sentiment/aggregate", "/api/sentiment/distribution"}
