@@ -1,5 +1,6 @@
 """The consumer group's side of the stream: what is to be done next, and what is done."""
 
+import asyncio
 import os
 import secrets
 import socket
@@ -27,6 +28,8 @@ SUSPECT_AFTER_DELIVERIES = 3
 MAX_DELIVERIES = 6
 # Entries whose idle time is set back in one command.
 HELD_AT_ONCE = 1_000
+# At the end of a process, which has to end.
+LEAVE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,7 @@ async def joined(consumer: Consumer) -> AsyncIterator[Consumer]:
         yield consumer
     finally:
         try:
-            await consumer.leave()
-        except Transient as error:
-            log.warning("could not leave the consumer group", error=str(error))
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await consumer.leave()
+        except (Transient, TimeoutError) as error:
+            log.warning("could not leave the consumer group", error=str(error) or "Redis does not answer")

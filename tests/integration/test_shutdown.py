@@ -93,7 +93,7 @@ async def test_a_worker_that_waits_for_a_server_ends_in_time_and_another_stores_
     await assert_another_stores_each_once(triton_settings, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["gone"])
+@pytest.mark.parametrize("kind", ["gone", "frozen"])
 async def test_a_worker_that_cannot_acknowledge_ends_in_time_and_another_stores_nothing_twice(
     triton_settings: Settings, tmp_path: Path, kind: str
 ) -> None:
