@@ -112,7 +112,7 @@ async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
     try:
         with redis_errors():
             for info in await redis.xinfo_groups(stream):
-                if _text(info["name"]) == group:
+                if info["name"] == group.encode():
                     lag = info.get("lag")
                     lag = await redis.xlen(stream) if lag is None else lag
                     return GroupState(lag=int(lag), pending=int(info["pending"]), consumers=int(info["consumers"]))
@@ -127,7 +127,7 @@ async def trim_processed(redis: Redis, stream: str) -> int:
         oldest: tuple[int, int] | None = None
         for info in await redis.xinfo_groups(stream):
             if int(info["pending"]):
-                summary = await redis.xpending(stream, _text(info["name"]))
+                summary = await redis.xpending(stream, info["name"])
                 keep_from = _id(summary["min"]) if summary["min"] else _after(info["last-delivered-id"])
             else:
                 keep_from = _after(info["last-delivered-id"])

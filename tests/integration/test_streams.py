@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 from services.common.streams import ensure_group, group_state, open_redis, trim_processed
 from tests.redis_reads import entry_ids, read_group
@@ -52,3 +53,16 @@ async def test_trimming_keeps_every_unread_and_pending_entry_of_every_group(redi
                 await redis.xack(stream_name, group, *(entry["message_id"] for entry in pending))
         await trim_processed(redis, stream_name)
         assert await redis.xlen(stream_name) == 0
+
+
+async def test_a_group_whose_name_is_no_text_is_a_group_like_others(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        strange: Any = b"\xff\x00"
+        await redis.xgroup_create(stream_name, strange, id="0", mkstream=True)
+        await ensure_group(redis, stream_name, GROUP)
+        await redis.xadd(stream_name, {"a": 1})
+        await redis.xreadgroup(strange, "c", {stream_name: ">"})
+        ids = await read_group(redis, stream_name, GROUP, "c", 1)
+        await redis.xack(stream_name, GROUP, *ids)
+        assert (await group_state(redis, stream_name, GROUP)).pending == 0
+        assert await trim_processed(redis, stream_name) == 0

@@ -13,7 +13,7 @@ from services.inference.analyzer import MAX_REPEATS, Analyzer
 from services.inference.served import Served
 from tests.unit.inference.small_models import FakeTriton, version
 
-NEVER_S = 1e9
+NEVER_S = 3_600
 ALWAYS_S = 1e-9
 NAMES = ("sentiment", "emotion")
 
