@@ -194,15 +194,17 @@ class Consumer:
         """Removes consumers that hold nothing and have long been silent; their names would pile up for ever."""
         with redis_errors():
             for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
-                name = consumer["name"].decode()
-                if name != self.name and consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_AFTER_MS:
+                # Bytes: what others call themselves need not be text.
+                name = consumer["name"]
+                is_other = name != self.name.encode()
+                if is_other and consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_AFTER_MS:
                     await self._redis.xgroup_delconsumer(self._stream, self.group, name)
 
     async def leave(self) -> None:
         """Takes this consumer out of the group if it holds nothing; what it holds would be lost with it."""
         with redis_errors():
             for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
-                if consumer["name"].decode() == self.name and consumer["pending"] == 0:
+                if consumer["name"] == self.name.encode() and consumer["pending"] == 0:
                     await self._redis.xgroup_delconsumer(self._stream, self.group, self.name)
 
 

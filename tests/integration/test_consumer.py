@@ -162,3 +162,22 @@ async def test_a_redis_that_is_away_is_transient(stream_name: str) -> None:
     async with open_redis("redis://127.0.0.1:1/0") as redis:
         with pytest.raises(Transient):
             await asyncio.wait_for(make_consumer(redis, stream_name).read(), 10)
+
+
+async def test_consumers_that_are_gone_are_forgotten_also_where_their_names_are_no_text(
+    redis_url: str, stream_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.worker.consumer.FORGET_CONSUMER_AFTER_MS", -1)
+    async with open_redis(redis_url) as redis:
+        await ensure_group(redis, stream_name, GROUP)
+        await redis.xadd(stream_name, {"n": 1})
+        names: list[Any] = [b"\xff\x00", b"silent", b"holds something"]
+        for name in names:
+            await redis.xgroup_createconsumer(stream_name, GROUP, name)
+        await redis.xreadgroup(GROUP, names[-1], {stream_name: ">"})
+        async with joined(make_consumer(redis, stream_name)) as consumer:
+            await consumer.read()
+            await consumer.forget_dead_consumers()
+            left = {each["name"] for each in await redis.xinfo_consumers(stream_name, GROUP)}
+            assert left == {names[-1], consumer.name.encode()}
+        assert [each["name"] for each in await redis.xinfo_consumers(stream_name, GROUP)] == [names[-1]]

@@ -27,7 +27,7 @@ async def test_a_process_lives_while_its_loop_goes_round(metrics: dict[str, str]
     assert not await alive()
     metrics["body"] = f"# TYPE beat gauge\nbeat {time.time() - 5!r}\n"
     assert await alive()
-    metrics["body"] = f"beat {time.time() - 60:e}\n"
+    metrics["body"] = f"beat {time.time() - 60:.9e}\n"
     assert not await alive()
     del metrics["body"]
     assert not await alive()

@@ -18,6 +18,8 @@ from services.common.streams import dead_letter_stream, redis_errors
 STEP = 100
 # What a filter does not take is read all the same: a page ends after so many letters, and may be short then.
 MAX_READ_PER_PAGE = 2_000
+# Of a number that somebody else may have written.
+MAX_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _letter(entry_id: str, entry: dict[bytes, bytes]) -> Letter:
         id=entry_id,
         reason=_text(entry.get(b"reason", b"")),
         error=_text(entry.get(b"error", b"")),
-        deliveries=int(deliveries) if deliveries.isdigit() else 0,
+        deliveries=int(deliveries) if deliveries.isdigit() and len(deliveries) < MAX_DIGITS else 0,
         stream_id=_text(entry.get(b"stream_id", b"")),
         cut=_text(entry.get(b"cut", b"")),
         raw_fields=original_fields(entry),

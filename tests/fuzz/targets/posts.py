@@ -147,7 +147,11 @@ TARGETS = (
     Target(
         "dead_letter",
         dead_letter,
-        [raw_fields(ENTRY), raw_fields({b"line": b"{", b"reason": b"r", b"deliveries": b"3", b"cut": b"content"})],
+        [
+            raw_fields(ENTRY),
+            raw_fields({b"line": b"{", b"reason": b"r", b"deliveries": b"3", b"cut": b"content"}),
+            raw_fields(ENTRY | {b"deliveries": b"9" * 5_000}),
+        ],
         ENTRIES,
     ),
 )
