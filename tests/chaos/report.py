@@ -13,6 +13,8 @@ from tests.chaos.compare import Violation
 from tests.chaos.kinds import KINDS
 from tests.chaos.run import Outcome
 
+# What has a column of its own.
+_COUNTED = ("lost post", "doubled post", "changed post", "missing dead letter", "doubled dead letter")
 _PART = re.compile(r"(<!-- chaos: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -40,17 +42,18 @@ def runs_table(outcomes: Sequence[Outcome]) -> str:
             _count(outcome.violations, "lost post"),
             _count(outcome.violations, "doubled post"),
             _count(outcome.violations, "changed post"),
-            outcome.entries - outcome.posts - sum(outcome.letters.values()),
+            outcome.again,
+            outcome.redelivered,
             sum(outcome.letters.values()),
-            _count(outcome.violations, "missing dead letter") + _count(outcome.violations, "doubled dead letter"),
-            len(outcome.violations),
+            sum(_count(outcome.violations, kind) for kind in ("missing dead letter", "doubled dead letter")),
+            len([each for each in outcome.violations if each.kind not in _COUNTED]),
             max(mb for name, mb in outcome.peak_mb.items() if name.startswith("worker")),
             outcome.peak_mb["api"],
         ]
         for outcome in outcomes
     ]
-    headers = ["seed", "posts", "faults", "lost", "doubled", "changed", "offered again", "dead letters"]
-    headers += ["missing or doubled", "violations", "worker, MB", "API, MB"]
+    headers = ["seed", "posts", "faults", "lost", "doubled", "changed", "offered again", "found stored"]
+    headers += ["dead letters", "missing or doubled", "other violations", "worker, MB", "API, MB"]
     return table(headers, rows)
 
 
@@ -62,11 +65,9 @@ def kinds_table(outcomes: Sequence[Outcome]) -> str:
         healed = [blow.healed_s for blow in blows if blow.healed_s is not None]
         shortest_s, longest_s = about.seconds
         lasts = f"{shortest_s:g} to {longest_s:g}" if longest_s else None
-        rows.append(
-            [kind, ", ".join(about.targets), lasts, len(blows)]
-            + ([statistics.median(healed), max(healed)] if healed else [None, None])
-        )
-    return table(["fault", "of", "lasts, s", "struck", "stored again: median, s", "longest, s"], rows)
+        times = [statistics.median(healed), max(healed)] if healed else [None, None]
+        rows.append([about.what, lasts, len(blows), *times])
+    return table(["fault", "lasts, s", "struck", "stored again: median, s", "longest, s"], rows)
 
 
 def letters_table(outcomes: Sequence[Outcome]) -> str:

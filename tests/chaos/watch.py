@@ -43,6 +43,7 @@ class Watch:
     # Where each post was in the stream; the first time.
     seen: dict[str, str] = field(default_factory=dict)
     entries: int = 0
+    different: set[int] = field(default_factory=set)
     peak_mb: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     redelivered: float = 0.0
 
@@ -103,6 +104,7 @@ class Watch:
             for entry, fields in answer:
                 last = entry
                 self.entries += 1
+                self.different.add(hash(frozenset(fields.items())))
                 self.seen.setdefault(fields.get(b"post_id", b"").decode("utf-8", "replace"), entry.decode())
             if len(answer) < ENTRIES_PER_READ:
                 await asyncio.sleep(POLL_S)
