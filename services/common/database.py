@@ -17,6 +17,9 @@ CLOSE_TIMEOUT_S = 2.0
 # Classes of SQLSTATE (PostgreSQL, appendix A) that pass by themselves: connection, resources, operator intervention,
 # system error, transaction rollback (serialization, deadlock), object not in prerequisite state, program limits.
 _TRANSIENT_CLASSES = ("08", "53", "57", "58", "40", "55")
+# Where they are fatal, they end a connection before it is one: invalid authorization, catalogue name, value of a
+# parameter; no such parameter or no permission.
+_REFUSING_CLASSES = ("28", "3D", "22", "42")
 
 
 @asynccontextmanager
@@ -54,25 +57,34 @@ async def _as_it_is(_connection: object) -> None:
 def database_errors() -> Iterator[None]:
     """Translates what asyncpg raises: Transient if a later try may succeed, Rejected if the data is at fault.
 
-    ConfigurationError if the server refuses user, password or database.
+    ConfigurationError if the server refuses user, password, database or a parameter of the connection.
     """
     try:
         yield
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-        if lacks_partition(error):
-            raise Transient(f"PostgreSQL: {error}", service=POSTGRESQL) from error
-        raise Rejected(f"PostgreSQL: {error}") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL") from error
+    except asyncpg.ClientConfigurationError as error:
+        raise ConfigurationError(f"{error}; check DATABASE_URL") from error
     except asyncpg.PostgresError as error:
-        if (error.sqlstate or "")[:2] in _TRANSIENT_CLASSES:
-            raise Transient(f"PostgreSQL: {error}", service=POSTGRESQL) from error
-        raise
+        ours = _ours(error)
+        if ours is None:
+            raise
+        raise ours from error
     # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Transient(
             f"PostgreSQL is not reachable: {str(error) or type(error).__name__}", service=POSTGRESQL
         ) from error
+
+
+def _ours(error: asyncpg.PostgresError) -> Exception | None:
+    """None where the mistake is our own."""
+    kind = (error.sqlstate or "")[:2]
+    if kind in _TRANSIENT_CLASSES or lacks_partition(error):
+        return Transient(f"PostgreSQL: {error}", service=POSTGRESQL)
+    if kind in _REFUSING_CLASSES and error.severity_en == "FATAL":
+        return ConfigurationError(f"PostgreSQL refuses the connection: {error}; check DATABASE_URL")
+    if isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
+        return Rejected(f"PostgreSQL: {error}")
+    return None
 
 
 def lacks_partition(error: asyncpg.PostgresError) -> bool:

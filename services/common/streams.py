@@ -41,15 +41,21 @@ def dead_letter_stream(stream: str) -> str:
 
 @asynccontextmanager
 async def open_redis(dsn: str) -> AsyncIterator[Redis]:
-    """A client that speaks bytes; retries are the caller's, who knows what may be done twice."""
-    client = Redis.from_url(
-        dsn,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        health_check_interval=15,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-    )
+    """A client that speaks bytes; retries are the caller's, who knows what may be done twice.
+
+    ConfigurationError if the URL has a value that the client makes nothing of.
+    """
+    try:
+        client = Redis.from_url(
+            dsn,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            health_check_interval=15,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"{error}; check REDIS_URL") from None
     try:
         yield client
     finally:

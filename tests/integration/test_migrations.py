@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
@@ -12,8 +13,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.common import migrations
-from services.common.database import open_pool
-from services.common.errors import Transient
+from services.common.database import database_errors, open_pool
+from services.common.errors import ConfigurationError, Transient
 from services.common.messages import Analysis, Post
 from services.common.migrations.apply import migrate
 from services.worker.store import store
@@ -163,3 +164,22 @@ async def test_a_database_that_is_away_is_transient() -> None:
         assert "not reachable" in str(error)
     else:
         raise AssertionError("no error")
+
+
+@pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?sslmode=disable&application_name=undertone"])
+async def test_a_url_may_say_what_the_driver_understands(empty_database_url: str, query: str) -> None:
+    """`sslmode` is in most URLs of hosted databases."""
+    await migrate(empty_database_url + query)
+    async with open_pool(empty_database_url + query, max_size=1) as pool:
+        assert await pool.fetchval("SELECT count(*) FROM social_media_posts") == 0
+
+
+@pytest.mark.parametrize("query", ["?sslmode=perhaps", "?connect_timeout=5", "?client_encoding=nothing"])
+async def test_a_url_of_which_the_driver_or_the_server_makes_nothing_is_told(
+    empty_database_url: str, query: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="check DATABASE_URL"):
+        await migrate(empty_database_url + query)
+    async with open_pool(empty_database_url + query, max_size=1) as pool:
+        with pytest.raises(ConfigurationError, match="check DATABASE_URL"), database_errors():
+            await pool.fetchval("SELECT 1")

@@ -4,6 +4,9 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
+
+from services.common.errors import ConfigurationError
 from services.common.streams import ensure_group, group_state, open_redis, trim_processed
 from tests.redis_reads import entry_ids, read_group
 
@@ -66,3 +69,10 @@ async def test_a_group_whose_name_is_no_text_is_a_group_like_others(redis_url: s
         await redis.xack(stream_name, GROUP, *ids)
         assert (await group_state(redis, stream_name, GROUP)).pending == 0
         assert await trim_processed(redis, stream_name) == 0
+
+
+@pytest.mark.parametrize("query", ["socket_timeout=soon", "db=first"])
+async def test_a_url_of_which_the_client_makes_nothing_is_told(query: str) -> None:
+    with pytest.raises(ConfigurationError, match="check REDIS_URL"):
+        async with open_redis(f"redis://localhost:1?{query}"):
+            pass

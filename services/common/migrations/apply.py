@@ -38,8 +38,9 @@ async def migrate(dsn: str, folder: Path = MIGRATIONS) -> None:
     Transient if the database is away, or if others use a table for longer than a migration may wait for it: what is
     done by then is done. ConfigurationError if the database refuses us, or has the schema of another program.
     """
-    url = dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT_S})
+    # By the driver itself, as everybody else does: SQLAlchemy knows no sslmode, and takes names in URLs otherwise.
+    connect = partial(asyncpg.connect, dsn, timeout=CONNECT_TIMEOUT_S)
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         with _database_errors():
             async with engine.connect() as connection:
