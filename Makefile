@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos fuzz fuzz-quick undertone
+.PHONY: help run test test-unit lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-quick: $(BENCH) ## the same in little, some minutes: whether it works, not
 
 chaos: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## let everything fail that can, under load, and compare post by post (an hour; ARGS="--help" for options)
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+outage: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## an hour without Triton, and how it is caught up (5 minutes; ARGS="--scale 1": a real hour)
+	$(BIN)/python -m tests.chaos.outage $(ARGS)
 
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .

@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 
 from bench import prometheus
-from bench.models import model_set
 from bench.options import positive
 from bench.posts import generated
 from bench.progress import Progress
@@ -26,6 +25,7 @@ from bench.servers import scratch_folder
 from services.common.streams import GroupState, group_state
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import fill, source
+from tests.chaos.run import small_models
 from tests.chaos.scene import GROUP, STREAM, open_direct_redis
 from tests.chaos.stack import PROXIES
 from tests.conftest import ROOT
@@ -94,9 +94,8 @@ def main() -> int:
     parser.add_argument("--scale", type=positive, default=60, metavar="N", help="time runs so much faster; default: 60")
     parser.add_argument("--document", action="store_true", help="write docs/reliability.md")
     options = parser.parse_args()
-    models = model_set("tiny", lambda what: print(what, file=sys.stderr)).repository
     with scratch_folder("outage") as folder:
-        outage = asyncio.run(run(options.scale, models, folder))
+        outage = asyncio.run(run(options.scale, folder))
     print(outage.table())
     assert outage.stored == outage.posts, f"{outage.posts - outage.stored:,} posts are lost"
     assert not outage.dead_letters, f"{outage.dead_letters} posts were refused that only had to wait"
@@ -108,7 +107,7 @@ def main() -> int:
     return 0
 
 
-async def run(scale: int, models: Path, folder: Path) -> Outage:
+async def run(scale: int, folder: Path) -> Outage:
     posts = WARM_UP_POSTS + OUTAGE_S * RATE_PER_S
     file = folder / "posts.jsonl"
     write_posts(file, posts)
@@ -121,7 +120,7 @@ async def run(scale: int, models: Path, folder: Path) -> Outage:
         proxy.target = ports["LOCAL_TRITON_GRPC_PORT"]
         settings = {name: str(port) for name, port in ports.items()} | {
             PROXIES: json.dumps({proxy.target: proxy.port}),
-            "MODEL_REPOSITORY": str(models),
+            "MODEL_REPOSITORY": str(small_models(folder / "models")),
             "CPU_RUNTIME": "onnxruntime",
             # All of it waits in the stream; at the usual limit the ingester would.
             "MAX_STREAM_LAG": str(2 * posts),
