@@ -127,31 +127,26 @@ async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
         return GroupState(lag=0, pending=0, consumers=0)
 
 
+# Gives the number of entries that it removed. In one step: between two commands the group may be lost and made again,
+# and would have nothing pending of all that it is going to give once more.
+_TRIM = """
+local oldest, oldest_ms, oldest_number
+for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = {}
+  for at = 1, #facts, 2 do group[facts[at]] = facts[at + 1] end
+  local keep, step = group['last-delivered-id'], 1
+  if group['pending'] > 0 then keep, step = redis.call('XPENDING', KEYS[1], group['name'])[2], 0 end
+  local ms, number = string.match(keep, '(%d+)-(%d+)')
+  ms, number = tonumber(ms), tonumber(number) + step
+  if not oldest or ms < oldest_ms or (ms == oldest_ms and number < oldest_number) then
+    oldest, oldest_ms, oldest_number = string.format('%.0f-%.0f', ms, number), ms, number
+  end
+end
+return oldest and redis.call('XTRIM', KEYS[1], 'MINID', oldest) or 0
+"""
+
+
 async def trim_processed(redis: Redis, stream: str) -> int:
     """Removes what every group has read and acknowledged, never an unread or pending entry; how many it removed."""
     with redis_errors():
-        oldest: tuple[int, int] | None = None
-        for info in await redis.xinfo_groups(stream):
-            if int(info["pending"]):
-                summary = await redis.xpending(stream, info["name"])
-                keep_from = _id(summary["min"]) if summary["min"] else _after(info["last-delivered-id"])
-            else:
-                keep_from = _after(info["last-delivered-id"])
-            oldest = keep_from if oldest is None else min(oldest, keep_from)
-        if oldest is None:
-            return 0
-        return int(await redis.xtrim(stream, minid=f"{oldest[0]}-{oldest[1]}", approximate=False))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _id(raw: bytes | str) -> tuple[int, int]:
-    milliseconds, _, sequence = _text(raw).partition("-")
-    return int(milliseconds), int(sequence)
-
-
-def _after(raw: bytes | str) -> tuple[int, int]:
-    milliseconds, sequence = _id(raw)
-    return milliseconds, sequence + 1
+        return int(await redis.register_script(_TRIM)(keys=[stream]))

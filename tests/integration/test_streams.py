@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from services.common.errors import ConfigurationError
-from services.common.streams import ensure_group, group_state, open_redis, trim_processed
+from services.common.errors import ConfigurationError, Transient
+from services.common.streams import NoGroup, ensure_group, group_state, open_redis, trim_processed
 from tests.redis_reads import entry_ids, read_group
 
 GROUP = "workers"
@@ -56,6 +57,37 @@ async def test_trimming_keeps_every_unread_and_pending_entry_of_every_group(redi
                 await redis.xack(stream_name, group, *(entry["message_id"] for entry in pending))
         await trim_processed(redis, stream_name)
         assert await redis.xlen(stream_name) == 0
+
+
+async def test_trimming_removes_nothing_that_nobody_acknowledged_while_the_group_is_lost_and_made_again(
+    redis_url: str, stream_name: str
+) -> None:
+    async with open_redis(redis_url) as redis:
+        for number in range(10):
+            await redis.xadd(stream_name, {"a": number})
+        before = await entry_ids(redis, stream_name)
+
+        async def lose_the_group() -> None:
+            for _ in range(300):
+                await ensure_group(redis, stream_name, GROUP)
+                await read_group(redis, stream_name, GROUP, "c", 10)
+                await redis.xgroup_destroy(stream_name, GROUP)
+
+        losing = asyncio.create_task(lose_the_group())
+        while not losing.done():
+            with suppress(Transient):
+                await trim_processed(redis, stream_name)
+        await losing
+        assert await entry_ids(redis, stream_name) == before
+
+
+async def test_nothing_is_trimmed_where_there_is_no_stream_or_no_group(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        with pytest.raises(NoGroup):
+            await trim_processed(redis, stream_name)
+        await redis.xadd(stream_name, {"a": 1})
+        assert await trim_processed(redis, stream_name) == 0
+        assert await redis.xlen(stream_name) == 1
 
 
 async def test_a_group_whose_name_is_no_text_is_a_group_like_others(redis_url: str, stream_name: str) -> None:
