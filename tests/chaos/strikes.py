@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 
 import asyncpg
@@ -61,11 +62,26 @@ def suspended(process: psutil.Process) -> Iterator[None]:
                 with suppress(psutil.NoSuchProcess):
                     child.suspend()
                     stopped.append(child)
-        yield
+        with _resumed_at_our_death(stopped):
+            yield
     finally:
         for each in stopped:
             with suppress(psutil.NoSuchProcess):
                 each.resume()
+
+
+@contextmanager
+def _resumed_at_our_death(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Even where we are killed: PostgreSQL's sessions, standing still, would not hear that their server has gone."""
+    keeper = subprocess.Popen(
+        ["sh", "-c", 'cat >/dev/null; kill -CONT "$@" 2>/dev/null', "sh", *(str(each.pid) for each in processes)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        keeper.communicate()
 
 
 def network(disturb: Callable[[Proxy], AbstractContextManager[None]]) -> Strike:
