@@ -42,7 +42,7 @@ QUICK_EXAMPLES = 25
 # A request that takes longer is a finding. The machine may be busy with more than us.
 MAX_RESPONSE_S = 20
 # Requests that drop letters would soon have none left.
-REFILL_S = 5.0
+REFILL_S = 2.0
 START_TIMEOUT_S = 60.0
 GRACE_S = 120.0
 _REQUESTS = re.compile(r'^undertone_http_requests_total\{.*status="(\d+)"\} (\S+)$', re.MULTILINE)
@@ -77,7 +77,7 @@ def fuzz(seconds: float | None, folder: Path, seed: int | None, tell: Callable[[
                     asking.kill()
                 tell(sum(api.statuses().values()))
                 api.fill_letters()
-                time.sleep(REFILL_S if seconds is None or seconds > REFILL_S else 1.0)
+                time.sleep(REFILL_S)
         statuses = api.statuses()
         report = log.read_text(errors="replace")
         error = "" if asking.returncode == 0 else report[-6_000:]

@@ -1,6 +1,7 @@
 """What clients send: cursors, words over the WebSocket, origins, paths, choices of dead letters."""
 
 import asyncio
+import atexit
 import json
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from tests import hostile
 from tests.fuzz.target import Target, fields_of, raw_fields, scratch
 
 _LOOP = asyncio.new_event_loop()
+atexit.register(_LOOP.close)
 
 
 def cursor(raw: bytes) -> None:
