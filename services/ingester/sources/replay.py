@@ -10,17 +10,19 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import TypeAlias
 
 from services.common.errors import ConfigurationError
 from services.common.messages import Post
 from services.ingester.sources.base import MAX_BATCH_POSTS, Batch, Malformed
 from services.ingester.sources.files import jsonl, table
-from services.ingester.sources.files.lines import DamagedFile, open_lines
+from services.ingester.sources.files.lines import DamagedFile, LineSource, open_lines
 from services.ingester.sources.files.records import malformed
 from services.ingester.sources.pace import Pace
 
-_READERS: dict[str, Callable[[BinaryIO, str], Iterator[Post | Malformed]]] = {
+Reader: TypeAlias = Callable[[LineSource, str], Iterator[Post | Malformed]]
+
+_READERS: dict[str, Reader] = {
     ".jsonl": jsonl.read,
     ".ndjson": jsonl.read,
     ".csv": table.read,
@@ -59,14 +61,20 @@ class ReplaySource:
 
 
 class _Recording:
-    """An open file and how far it is read. The lock keeps `close` from a read that a cancelled task left running."""
+    """An open file and how far it is read. The lock keeps `close` from a read that a cancelled task left running, and
+    that ends with its next line: a packed file may have blank lines for hours.
+    """
 
-    def __init__(self, path: Path, reader: Callable[[BinaryIO, str], Iterator[Post | Malformed]]) -> None:
+    def __init__(self, path: Path, reader: Reader) -> None:
         self._lock = Lock()
+        self._closing = False
         self._file = open_lines(path)
         # Names are bytes, and need not be UTF-8; dead letters and logs are.
         self._name = path.name.encode("utf-8", "replace").decode()
-        self._items = reader(self._file, self._name)
+        self._items = reader(self, self._name)
+
+    def readline(self, limit: int, /) -> bytes:
+        return b"" if self._closing else self._file.readline(limit)
 
     def read(self, count: int) -> list[Post | Malformed]:
         """The next items, fewer than `count` only at the end; a damaged file ends with a dead letter."""
@@ -80,5 +88,6 @@ class _Recording:
         return items
 
     def close(self) -> None:
+        self._closing = True
         with self._lock:
             self._file.close()

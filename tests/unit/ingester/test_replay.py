@@ -332,6 +332,33 @@ async def test_stopping_early_closes_the_file(tmp_path: Path) -> None:
             await reading
 
 
+class EndlessFile(io.BytesIO):
+    """What a few megabytes of gzip can unpack to."""
+
+    def __init__(self, line: bytes) -> None:
+        super().__init__()
+        self._line = line
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._line
+
+
+@pytest.mark.parametrize("line", [b"\n", b"x"], ids=["blank lines", "one long line"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+async def test_stopping_ends_a_read_that_would_never_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, line: bytes
+) -> None:
+    monkeypatch.setattr("services.ingester.sources.replay.open_lines", lambda _: EndlessFile(line))
+    monkeypatch.setattr("services.ingester.sources.files.lines.MAX_LINE_BYTES", 0 if line == b"x" else MAX_LINE_BYTES)
+    async with aclosing(ReplaySource(tmp_path / name).batches()) as batches:
+        reading = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0.05)
+        assert not reading.done()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(texts=st.lists(hostile.storable_texts(2_000), min_size=1, max_size=8))
 def test_any_text_survives_both_formats(replay: Replay, texts: list[str]) -> None:

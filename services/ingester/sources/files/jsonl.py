@@ -1,13 +1,12 @@
 """JSON Lines: one object a line."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import msgspec
 
 from services.common.messages import Post
 from services.ingester.sources.base import Malformed
-from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, lines
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, LineSource, lines
 from services.ingester.sources.files.records import to_post, unreadable
 
 
@@ -26,7 +25,7 @@ class Record(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(Record)
 
 
-def read(file: BinaryIO, file_name: str) -> Iterator[Post | Malformed]:
+def read(file: LineSource, file_name: str) -> Iterator[Post | Malformed]:
     """A post or a dead letter for every line that is not blank; DamagedFile where the file cannot be read on."""
     for line in lines(file):
         if not line.raw.isspace():

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from services.common.errors import ConfigurationError
 
@@ -14,6 +14,13 @@ from services.common.errors import ConfigurationError
 MAX_LINE_BYTES = 1_000_000
 _SKIP_BYTES = 64 * 1024
 _UTF8_BOM = b"\xef\xbb\xbf"
+
+
+class LineSource(Protocol):
+    """What `lines` asks of a file."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Up to `limit` bytes of the next line, its end included; empty at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ def open_lines(path: Path) -> BinaryIO:
     return file
 
 
-def lines(file: BinaryIO) -> Iterator[Line]:
+def lines(file: LineSource) -> Iterator[Line]:
     """Every line from the start, without a byte order mark; DamagedFile where reading stops early."""
     number = 0
     while True:
@@ -77,7 +84,7 @@ def lines(file: BinaryIO) -> Iterator[Line]:
         yield Line(number, raw.removeprefix(_UTF8_BOM) if number == 1 else raw, too_long)
 
 
-def _skip_rest(file: BinaryIO) -> None:
+def _skip_rest(file: LineSource) -> None:
     while (piece := file.readline(_SKIP_BYTES)) and not piece.endswith(b"\n"):
         pass
 

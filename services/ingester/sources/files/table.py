@@ -3,12 +3,11 @@
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
 
 from services.common.errors import ConfigurationError
 from services.common.messages import MAX_CONTENT_CHARS, Post
 from services.ingester.sources.base import Malformed
-from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, lines
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, LineSource, lines
 from services.ingester.sources.files.records import ALIASES, FIELDS, to_post, unreadable
 
 _REQUIRED = ("source", "content", "created_at")
@@ -19,7 +18,7 @@ MAX_ROW_LINES = MAX_CONTENT_CHARS + 1_000
 MAX_READINGS = 8
 
 
-def read(file: BinaryIO, file_name: str) -> Iterator[Post | Malformed]:
+def read(file: LineSource, file_name: str) -> Iterator[Post | Malformed]:
     """A post or a dead letter for every row; DamagedFile where the file cannot be read on.
 
     ConfigurationError, before the first item, if the header lacks a column or has one twice.
