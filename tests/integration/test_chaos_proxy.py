@@ -163,6 +163,9 @@ async def test_without_answers_the_server_does_what_it_is_asked_and_the_client_n
             async with client(proxy) as new:
                 new.say(b"done too")
                 await heard(echo, b"done too")
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await new.reader.readline()
         with pytest.raises(ConnectionResetError):
             await one.hear()
         async with client(proxy) as after:
