@@ -11,6 +11,9 @@ from services.common.errors import ConfigurationError, Rejected, Transient
 POSTGRESQL = "PostgreSQL"
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
+# A client that vanished without a word (its machine died, its network was cut) is noticed by the server within a
+# minute, not within two hours: its transaction and its locks would stop others.
+SESSION = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 # A server that hangs does not answer our goodbye either.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -37,7 +40,7 @@ async def open_pool(
         max_size=max_size,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
-        server_settings=server_settings,
+        server_settings=SESSION | (server_settings or {}),
         reset=_as_it_is,
     )
     await pool

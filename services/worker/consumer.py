@@ -193,19 +193,28 @@ class Consumer:
     async def forget_dead_consumers(self) -> None:
         """Removes consumers that hold nothing and have long been silent; their names would pile up for ever."""
         with redis_errors():
-            for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
-                # Bytes: what others call themselves need not be text.
-                name = consumer["name"]
-                is_other = name != self.name.encode()
-                if is_other and consumer["pending"] == 0 and consumer["idle"] > FORGET_CONSUMER_AFTER_MS:
-                    await self._redis.xgroup_delconsumer(self._stream, self.group, name)
+            await self._redis.register_script(_FORGET)(
+                keys=[self._stream], args=[self.group, self.name, "others", FORGET_CONSUMER_AFTER_MS]
+            )
 
     async def leave(self) -> None:
         """Takes this consumer out of the group if it holds nothing; what it holds would be lost with it."""
         with redis_errors():
-            for consumer in await self._redis.xinfo_consumers(self._stream, self.group):
-                if consumer["name"] == self.name.encode() and consumer["pending"] == 0:
-                    await self._redis.xgroup_delconsumer(self._stream, self.group, self.name)
+            await self._redis.register_script(_FORGET)(keys=[self._stream], args=[self.group, self.name, "itself", 0])
+
+
+# ARGV: the group, a consumer, whether "itself" or the "others" are to go, and for how many milliseconds they have to
+# have been idle. In one step: what a consumer is given between a look and its removal would be nobody's.
+_FORGET = """
+for _, facts in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local consumer = {}
+  for at = 1, #facts, 2 do consumer[facts[at]] = facts[at + 1] end
+  local meant = (consumer['name'] == ARGV[2]) == (ARGV[3] == 'itself')
+  if meant and consumer['pending'] == 0 and consumer['idle'] >= tonumber(ARGV[4]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer['name'])
+  end
+end
+"""
 
 
 def place(stream_id: str) -> tuple[int, int]:

@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from services.common.errors import Transient
-from services.common.streams import RESULTS_CHANNEL, ensure_group, group_state, open_redis
+from services.common.streams import RESULTS_CHANNEL, ensure_group, group_state, open_redis, trim_processed
 from services.worker.consumer import SUSPECT_AFTER_DELIVERIES, Consumer, Entry, joined
-from tests.redis_reads import entry_ids
+from tests.redis_reads import entry_ids, read_group
 from tests.waiting import eventually
 
 GROUP = "workers"
@@ -181,3 +181,43 @@ async def test_consumers_that_are_gone_are_forgotten_also_where_their_names_are_
             left = {each["name"] for each in await redis.xinfo_consumers(stream_name, GROUP)}
             assert left == {names[-1], consumer.name.encode()}
         assert [each["name"] for each in await redis.xinfo_consumers(stream_name, GROUP)] == [names[-1]]
+
+
+async def test_what_arrives_while_a_consumer_leaves_is_not_lost_with_it(redis_url: str, stream_name: str) -> None:
+    """A read that was held up on its way, and for which nobody waits any more."""
+    async with open_redis(redis_url) as redis, open_redis(redis_url) as late:
+        await ensure_group(redis, stream_name, GROUP)
+        for n in range(100):
+            consumer = make_consumer(redis, stream_name)
+            await redis.xgroup_createconsumer(stream_name, GROUP, consumer.name)
+            await redis.xadd(stream_name, {"n": n})
+            await asyncio.gather(consumer.leave(), read_group(late, stream_name, GROUP, consumer.name, 10), late.ping())
+        state = await group_state(redis, stream_name, GROUP)
+        assert state.pending + state.lag == 100
+
+
+async def test_silent_consumers_that_hold_nothing_are_forgotten(
+    redis_url: str, stream_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.worker.consumer.FORGET_CONSUMER_AFTER_MS", 50)
+    async with open_redis(redis_url) as redis:
+        await ensure_group(redis, stream_name, GROUP)
+        await redis.xadd(stream_name, {"n": 1})
+        holding, silent, living = (make_consumer(redis, stream_name) for _ in range(3))
+        for consumer in (holding, silent, living):
+            await consumer.read()
+
+        async def only_two() -> bool:
+            await living.forget_dead_consumers()
+            names = {each["name"].decode() for each in await redis.xinfo_consumers(stream_name, GROUP)}
+            return names == {holding.name, living.name}
+
+        await eventually(only_two, "the silent one is forgotten, not the one that holds a post")
+
+
+async def test_a_stream_that_is_gone_is_waited_for(redis_url: str, stream_name: str) -> None:
+    async with open_redis(redis_url) as redis:
+        consumer = make_consumer(redis, stream_name)
+        for step in (consumer.leave, consumer.forget_dead_consumers, partial(trim_processed, redis, stream_name)):
+            with pytest.raises(Transient):
+                await step()

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from services.common.database import CONNECT_TIMEOUT_S, database_errors
+from services.common.database import CONNECT_TIMEOUT_S, SESSION, database_errors
 
 # Dropping, deriving and indexing take as long as they take; whoever needs a limit sets it.
 COMMAND_TIMEOUT_S = 6 * 3_600.0
@@ -20,7 +20,9 @@ async def leading(dsn: str, lock: int) -> AsyncIterator[asyncpg.Connection | Non
     Transient if the database is away.
     """
     with database_errors():
-        held = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
+        held = await asyncpg.connect(
+            dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S, server_settings=SESSION
+        )
         try:
             yield held if await held.fetchval("SELECT pg_try_advisory_lock($1)", lock) else None
         finally:
