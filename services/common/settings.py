@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     worker_batches_in_flight: int = Field(
         2, ge=1, le=64, description="batches that a worker analyses at the same time, while others are read and stored"
     )
-    worker_block_ms: int = Field(1_000, ge=10, le=20_000, description="how long a worker waits for the first new post")
+    worker_block_ms: int = Field(1_000, ge=10, le=5_000, description="how long a worker waits for the first new post")
     worker_claim_idle_ms: int = Field(
         30_000,
         ge=100,

@@ -56,6 +56,11 @@ async def open_redis(dsn: str) -> AsyncIterator[Redis]:
         )
     except ValueError as error:
         raise ConfigurationError(f"{error}; check REDIS_URL") from None
+    pool = client.connection_pool
+    try:
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError as error:
+        raise ConfigurationError(f"REDIS_URL has an option that is not known: {error}") from None
     try:
         yield client
     finally:

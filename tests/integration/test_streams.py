@@ -108,3 +108,11 @@ async def test_a_url_of_which_the_client_makes_nothing_is_told(query: str) -> No
     with pytest.raises(ConfigurationError, match="check REDIS_URL"):
         async with open_redis(f"redis://localhost:1?{query}"):
             pass
+
+
+async def test_an_option_of_the_url_that_is_not_known_is_told_in_a_sentence() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL has an option that is not known"):
+        async with open_redis("redis://127.0.0.1:1/0?colour=blue"):
+            pass
+    async with open_redis("redis://127.0.0.1:1/0?socket_timeout=5"):
+        pass
