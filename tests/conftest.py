@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ from tests.embedded import running_postgres, running_redis
 ROOT = Path(__file__).parents[1]
 TEMPLATE = "undertone_test_template"
 _numbers = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Who runs the tests in the background of a shell ignores Ctrl-C, and so would every process that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

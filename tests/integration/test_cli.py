@@ -6,7 +6,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,14 +64,6 @@ class Cli:
         assert process.returncode is not None
         assert b"Traceback" not in err, err.decode()
         return Ended(process.returncode, out.decode(), err.decode())
-
-
-@pytest.fixture(autouse=True)
-def heeding_interrupts() -> Iterator[None]:
-    """Who runs the tests in the background of a shell ignores Ctrl-C, and so would every process that they start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
