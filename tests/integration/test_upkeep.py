@@ -65,6 +65,19 @@ async def test_partitions_are_made_ahead_by_many_at_once(database: asyncpg.Conne
     await asyncio.gather(*(each.close() for each in connections))
 
 
+async def test_partitions_are_made_while_an_index_is_made_on_another_day(
+    database: asyncpg.Connection, database_url: str
+) -> None:
+    """An index that is made concurrently holds this lock on its table, for an hour where the day was busy."""
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        for table in ("social_media_posts", "sentiment_analysis"):
+            await other.execute(f"LOCK TABLE {table}_{suffix(0)} IN SHARE UPDATE EXCLUSIVE MODE")
+        await create_partitions(database, 5)
+    await other.close()
+    assert suffix(5) in await days(database)
+
+
 async def test_coarser_buckets_are_derived_exactly_round_after_round(database: asyncpg.Connection) -> None:
     await insert_randomly(database, 120, over=5 * DAY)
     await close_buckets(database)
