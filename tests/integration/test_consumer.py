@@ -47,10 +47,10 @@ async def test_what_is_in_hand_is_not_taken_over_while_it_is_held_and_that_count
         await ensure_group(redis, stream_name, GROUP)
         for n in range(1_500):
             await redis.xadd(stream_name, {"n": n})
-        holding, other = (make_consumer(redis, stream_name, claim_idle_ms=400, count=1_500) for _ in range(2))
+        holding, other = (make_consumer(redis, stream_name, claim_idle_ms=1_500, count=1_500) for _ in range(2))
         entries = await holding.read()
         began = time.monotonic()
-        while time.monotonic() < began + 1.2:
+        while time.monotonic() < began + 3.2:
             await holding.hold()
             assert await other.read() == []
             assert await holding.read() == []
@@ -149,8 +149,8 @@ async def test_a_consumer_that_holds_posts_does_not_leave_the_group(redis_url: s
         await ensure_group(redis, stream_name, GROUP)
         await redis.xadd(stream_name, {"n": 1})
         async with (
-            joined(make_consumer(redis, stream_name)) as holding,
-            joined(make_consumer(redis, stream_name)) as idle,
+            joined(make_consumer(redis, stream_name, claim_idle_ms=60_000)) as holding,
+            joined(make_consumer(redis, stream_name, claim_idle_ms=60_000)) as idle,
         ):
             assert len(await holding.read()) == 1
             assert await idle.read() == []
@@ -203,7 +203,7 @@ async def test_silent_consumers_that_hold_nothing_are_forgotten(
     async with open_redis(redis_url) as redis:
         await ensure_group(redis, stream_name, GROUP)
         await redis.xadd(stream_name, {"n": 1})
-        holding, silent, living = (make_consumer(redis, stream_name) for _ in range(3))
+        holding, silent, living = (make_consumer(redis, stream_name, claim_idle_ms=60_000) for _ in range(3))
         for consumer in (holding, silent, living):
             await consumer.read()
 
