@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.options import positive
 
 EXAMPLES = """examples:
-  python -m tests.chaos                                          the long run: about an hour
+  python -m tests.chaos                                          the long run: half an hour
   python -m tests.chaos --seeds 7                                another seed
   python -m tests.chaos --seeds 7 --keep /tmp/chaos              its logs and data stay, to look at
   python -m tests.chaos --posts 20000 --faults 60 --seeds 1      smaller; the document stays as it is

@@ -19,6 +19,8 @@ from tests.posts import make_posts
 from tests.processes import Service, service
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ROUNDS = 2
 POSTS_AT_ONCE = 12
 PAUSE_S = 0.5

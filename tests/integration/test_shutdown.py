@@ -21,6 +21,8 @@ from tests.processes import Service, service
 from tests.redis_reads import entries
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 POSTS = 40
 # A worker drains for ten seconds (DRAIN_TIMEOUT_S); the rest is for a slow machine.
 END_TIMEOUT_S = 20.0

@@ -31,6 +31,8 @@ from tests.processes import Service, service
 from tests.rows import assert_rollups_are_a_recount, make_older
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 # The last revision that needs a stop, which the writers of today still know.
 OLD = "0003"
 WRITERS = 4
