@@ -17,12 +17,16 @@ def run_service(name: str, main: Callable[[Settings, asyncio.Event], Awaitable[N
 
     A ConfigurationError ends the process with its sentence and status 2, no traceback.
     """
+    complaints: list[BaseException] = []
     try:
         settings = read_settings()
         configure_logging(name, settings.log_level, settings.log_format)
         uvloop.run(_with_signals(main, settings))
     except* ConfigurationError as group:  # a plain one is wrapped into a group of one
-        print("\n".join(f"{name}: {error}" for error in _leaves(group)), file=sys.stderr)
+        # Before Python 3.11.4 whatever is raised in here comes out in a group, SystemExit as well.
+        complaints = [*_leaves(group)]
+    if complaints:
+        print("\n".join(f"{name}: {error}" for error in complaints), file=sys.stderr)
         sys.exit(2)
 
 
