@@ -26,11 +26,17 @@ def _storable(text: str) -> str:
 
 def _written(value: object) -> object:
     """No number: pydantic takes it for seconds since 1970, and so the year 2026 for 34 minutes after."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _is_number(value)):
+        raise ValueError("must be a time as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _is_number(text: str) -> bool:
     try:
-        float(value)  # type: ignore[arg-type] # whatever it is
-    except (TypeError, ValueError):
-        return value
-    raise ValueError("must be a time as 2026-01-31T12:00:00Z")
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _utc(moment: datetime) -> datetime:

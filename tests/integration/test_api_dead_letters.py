@@ -193,6 +193,7 @@ async def test_a_page_of_this_host_may(api: Api, redis: Redis, settings: Setting
         (b'{"all": true, "limit": 1001}', "limit: "),
         (b'{"all": true, "cursor": "1-1"}', "cursor: "),
         (b'{"since": "soon"}', "since: "),
+        (b'{"since": 1' + b"0" * 400 + b"}", "since: "),
         (b'{"since": "0001-01-01T00:00:00+14:00"}', "since: "),
     ],
 )
