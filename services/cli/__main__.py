@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = Path(sys.argv[0]).name
     options = parse(arguments, prog="python -m services.cli" if name == "__main__.py" else name)
     # A terminal that knows no UTF-8 gets the codes of what it cannot show.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # it is a file
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = _run(options)
         sys.stdout.flush()

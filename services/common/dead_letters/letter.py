@@ -94,10 +94,11 @@ def bounded(fields: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], list[str
                 left_out += 1
                 continue
         limit = MAX_OTHER_VALUE_BYTES if whole_up_to is None else whole_up_to
-        if len(value) > limit:
+        if len(value) <= limit:
+            kept[name] = value
+        else:
+            kept[name] = shortened(value, min(limit, MAX_VALUE_BYTES))
             cut.append(name.decode("utf-8", "replace"))
-            value = shortened(value, min(limit, MAX_VALUE_BYTES))  # noqa: PLW2901 - the same field, shorter
-        kept[name] = value
     return kept, [*cut, f"{left_out} other fields"] if left_out else cut
 
 

@@ -9,6 +9,7 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+# Whole, though 0003 has nearly the same: what a revision does must not change with another's text.
 _FUNCTION = """
     -- Processes of the version before may call either of the two: the same in all but the lock.
     -- squawk-ignore ban-replace-view-function
