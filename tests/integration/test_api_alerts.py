@@ -16,7 +16,10 @@ from services.common.errors import Transient
 from services.common.messages import AlertMessage, decode_message
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis
+from services.worker.store import store
 from tests.integration.test_api_server import relayed, running_api
+from tests.integration.test_store import analysed
+from tests.posts import make_posts
 from tests.rows import insert, make_older
 from tests.waiting import eventually
 
@@ -54,6 +57,19 @@ async def later(pool: asyncpg.Pool, minutes: int) -> None:
 async def change(watch: AlertWatch) -> str | None:
     message = await watch.evaluate()
     return message.change if message else None
+
+
+async def test_posts_that_are_delivered_again_raise_no_alert(pool: asyncpg.Pool, client: redis.asyncio.Redis) -> None:
+    """Nine negative posts are too few to say anything, however often they come; with one more they are not."""
+    watch = AlertWatch(pool, client, RULE)
+    posts = make_posts(RULE.min_posts)
+    for _ in range(3):
+        await store(pool, analysed(posts[:-1], "negative"), datetime.now(UTC))
+        assert await change(watch) is None
+    await store(pool, analysed(posts, "negative"), datetime.now(UTC))
+    message = await watch.evaluate()
+    assert message is not None
+    assert (message.change, message.alert["post_count"]) == ("raised", RULE.min_posts)
 
 
 async def test_an_alert_is_raised_once_holds_ends_and_rests(pool: asyncpg.Pool, client: redis.asyncio.Redis) -> None:
