@@ -1,7 +1,10 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { BrowserRouter, Route, Routes } from 'react-router';
 import { LiveProvider } from '@/api/live';
 import { ErrorBoundary } from './ErrorBoundary';
-import { LivePage } from './LivePage';
+import { NotFoundPage } from './NotFoundPage';
+import { PAGES } from './pages';
+import { Shell } from './Shell';
 
 const queryClient = new QueryClient({
   defaultOptions: {
@@ -11,6 +14,7 @@ const queryClient = new QueryClient({
       retry: 1,
       staleTime: 2_000,
     },
+    mutations: { networkMode: 'always' },
   },
 });
 
@@ -19,7 +23,16 @@ export function App() {
     <ErrorBoundary>
       <QueryClientProvider client={queryClient}>
         <LiveProvider>
-          <LivePage />
+          <BrowserRouter>
+            <Routes>
+              <Route element={<Shell />}>
+                {PAGES.map(({ path, Page }) => (
+                  <Route key={path} path={path} element={<Page />} />
+                ))}
+                <Route path="*" element={<NotFoundPage />} />
+              </Route>
+            </Routes>
+          </BrowserRouter>
         </LiveProvider>
       </QueryClientProvider>
     </ErrorBoundary>

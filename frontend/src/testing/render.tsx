@@ -7,7 +7,8 @@ import { FakeWebSocket } from './FakeWebSocket';
 
 /** Answers by path; a path that is not there fails like a server that cannot be reached. */
 export function stubApi(bodies: Record<string, unknown>): void {
-  vi.stubGlobal('fetch', async (url: string) => {
+  vi.stubGlobal('fetch', async (asked: string | Request) => {
+    const url = typeof asked === 'string' ? asked : asked.url;
     const body = bodies[new URL(url, 'http://undertone.test').pathname];
     if (body === undefined) throw new TypeError('Failed to fetch');
     return new Response(JSON.stringify(body));

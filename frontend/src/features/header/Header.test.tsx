@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 test('shows the state of the connection in words', () => {
-  renderLive(<Header />);
+  renderLive(<Header navigation={null} />);
   const connection = screen.getByTestId('connection');
   expect(connection.dataset.state).toBe('connecting');
   act(() => FakeWebSocket.latest.accept());
@@ -23,14 +23,14 @@ test('shows the state of the connection in words', () => {
 });
 
 test('shows which services are up', async () => {
-  renderLive(<Header />);
+  renderLive(<Header navigation={null} />);
   expect(await screen.findAllByText('connected')).toHaveLength(2);
   expect(screen.getByText('disconnected').closest('li')?.textContent).toContain('Triton');
 });
 
 test('claims nothing about services when nobody answers', async () => {
   stubApi({});
-  renderLive(<Header />);
+  renderLive(<Header navigation={null} />);
   expect(await screen.findAllByText('unknown')).toHaveLength(3);
 });
 
@@ -38,7 +38,7 @@ test('switches the theme, also where storage is forbidden', () => {
   vi.spyOn(Storage.prototype, 'setItem').mockImplementation(() => {
     throw new DOMException('forbidden', 'SecurityError');
   });
-  renderLive(<Header />);
+  renderLive(<Header navigation={null} />);
   fireEvent.click(screen.getByRole('radio', { name: 'Dark' }));
   expect(document.documentElement.dataset.theme).toBe('dark');
 });
