@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
@@ -16,7 +17,11 @@ from services.inference.tokenizer import PostTokenizer, read_tokenizer
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+
 CANARY_SUFFIX = "_canary"
+# How often a call begins anew because another version came into service meanwhile.
+MAX_REPEATS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,18 @@ class Served:
         if now - self._read_at >= self._refresh_s and not self._reading.locked():
             return await self._read(now)
         return self._models
+
+    async def follow(self, models: Models, ask: Callable[[Models], Awaitable[T]]) -> T:
+        """The answer of the models that are in service while it is given, from `models` on.
+
+        A version stops answering once another one has its place: then all begins anew, with the other's tokens.
+        """
+        for _ in range(MAX_REPEATS):
+            try:
+                return await ask(models)
+            except (Transient, Rejected) as failure:
+                models = await self.instead_of(models, failure)
+        return await ask(models)
 
     async def instead_of(self, used: Models, failure: Transient | Rejected) -> Models:
         """What is in service now, where that is no longer `used`; raises the failure where it is."""

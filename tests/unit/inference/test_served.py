@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.settings import Settings
-from services.inference.analyzer import MAX_REPEATS, Analyzer
-from services.inference.served import Served
+from services.inference.analyzer import Analyzer
+from services.inference.served import MAX_REPEATS, Served
 from tests.unit.inference.small_models import FakeTriton, version
 
 NEVER_S = 3_600
