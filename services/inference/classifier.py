@@ -30,11 +30,16 @@ TOKENIZER_THREADS = 2
 
 @dataclass(frozen=True)
 class Answer:
-    """What one model says of each text; `seconds` is what that took, tokenization apart."""
+    """What one model says of each text.
+
+    `seconds` is what that took, tokenization apart, and `ended` when it was there, by `time.perf_counter`.
+    """
 
     model: Model
     verdicts: list[Verdict]
     seconds: float
+    ended: float
+    requests: int
 
 
 class Classifier:
@@ -56,9 +61,20 @@ class Classifier:
             encoded = await asyncio.gather(*(loop.run_in_executor(self._threads, t.encode, list(texts)) for t in each))
         return dict(zip(each, encoded, strict=True))
 
+    async def on_thread(self, work: Callable[[], T]) -> T:
+        """The result of tokenization that is another than `encode`."""
+        with metrics.TOKENIZATION_SECONDS.time():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
     async def ask(self, loaded: Loaded, tokens: Tokens, score: Score) -> Answer:
         """The model's answer to the texts of `tokens`. Transient while it is away, Rejected if it refuses a text."""
-        model, rows = loaded.model, tokens[loaded.tokenizer]
+        logits, seconds, requests = await self.logits(loaded.model, tokens[loaded.tokenizer])
+        return Answer(loaded.model, score(loaded.model, logits), seconds, time.perf_counter(), requests)
+
+    async def logits(self, model: Model, rows: Sequence[TokenIds]) -> tuple[NDArray[np.float32], float, int]:
+        """What the model says of each row, `[rows, labels]`, the seconds that took, and the number of requests; errors
+        as of `ask`.
+        """
         began = time.perf_counter()
         batches = plan_batches(
             [len(t) for t in rows],
@@ -74,9 +90,9 @@ class Classifier:
                 logits[list(batch.rows)] = await self._triton.infer(model.name, model.version, *pad_right(rows, batch))
 
         await together(*(send(batch) for batch in batches))
-        answer = Answer(model, score(model, logits), time.perf_counter() - began)
-        metrics.INFERENCE_SECONDS.labels(model.role, str(model.version)).observe(answer.seconds)
-        return answer
+        seconds = time.perf_counter() - began
+        metrics.INFERENCE_SECONDS.labels(model.role, str(model.version)).observe(seconds)
+        return logits, seconds, len(batches)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

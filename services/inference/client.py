@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.service_pb2 import ModelStatisticsResponse
 from tritonclient.utils import InferenceServerException
 
 from services.common.errors import Rejected, Transient
@@ -44,6 +45,17 @@ class TritonClient:
             if isinstance(cause, InferenceServerException) and cause.status() == _UNKNOWN_MODEL:
                 return None
             raise
+
+    async def statistics(self, timeout_s: float | None = None) -> ModelStatisticsResponse:
+        """What the server has counted of every version that is loaded."""
+        with triton_errors():
+            return await self._client.get_inference_statistics(client_timeout=timeout_s or self._timeout_s)
+
+    async def server(self) -> tuple[str, str]:
+        """The server's name and version."""
+        with triton_errors():
+            metadata = await self._client.get_server_metadata(client_timeout=self._timeout_s)
+        return metadata.name, metadata.version
 
     async def infer(
         self, model: str, version: int, ids: NDArray[np.int64], mask: NDArray[np.int64]
@@ -120,12 +132,13 @@ async def open_triton(url: str, timeout_s: float) -> AsyncIterator[TritonClient]
 
 
 @contextmanager
-def triton_errors(model: str) -> Iterator[None]:
+def triton_errors(model: str = "") -> Iterator[None]:
     """Transient where a later try may succeed, Rejected where this input never will."""
     try:
         yield
     except InferenceServerException as error:
-        sentence = f"Triton, model {model}: {error.message()} ({error.status()})"
+        whom = f"Triton, model {model}" if model else "Triton"
+        sentence = f"{whom}: {error.message()} ({error.status()})"
         if error.status() in _REJECTING:
             raise Rejected(sentence) from error
         raise Transient(sentence, service="Triton") from error

@@ -82,7 +82,7 @@ class Scorer:
 
         async def ask(loaded: Loaded) -> Scores:
             tokens = encoded[loaded.tokenizer]
-            logits, seconds = await self._classifier.logits(loaded.model, tokens.rows)
+            logits, seconds, _ = await self._classifier.logits(loaded.model, tokens.rows)
             return Scores(loaded.model, logits, tokens.token_counts, seconds)
 
         return Scored(await together(*(ask(loaded) for loaded in asked)), tokenize_seconds)

@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.service_pb2 import ModelStatisticsResponse
 
 from services.common.errors import Transient
 from services.inference.client import TritonClient
@@ -75,6 +76,20 @@ class FakeTriton(TritonClient):
 
     async def find_model_config(self, model: str) -> ModelConfig | None:
         return self.configs.get(model)
+
+    async def statistics(self, timeout_s: float | None = None) -> ModelStatisticsResponse:
+        """A request that came is one that took 2 ms in the queue and 8 ms in the model."""
+        if self.away:
+            raise Transient("Triton is away")
+        response = ModelStatisticsResponse()
+        loaded = [(name, int(config.parameters["version"].string_value)) for name, config in self.configs.items()]
+        for model, version in loaded:
+            count = self.requests.count((model, version))
+            stats = response.model_stats.add(name=model, version=str(version))
+            stats.inference_stats.success.count = count
+            stats.inference_stats.queue.ns = count * 2_000_000
+            stats.inference_stats.compute_infer.ns = count * 8_000_000
+        return response
 
     async def infer(
         self, model: str, version: int, ids: NDArray[np.int64], mask: NDArray[np.int64]
