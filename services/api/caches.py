@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.api.cache import MAX_STALE_S, Cached, TtlCache
+from services.api.count_schemas import SourceList, Totals
 from services.api.queries.posts import Total
 from services.api.schemas import Counts, Percentages, PostPage, Stats
 
@@ -22,14 +23,18 @@ STALE = {
 class Caches:
     """A few seconds each; the keys are the parameters of the request, never the time.
 
-    `aggregates` are encoded ones that end now: at most half a megabyte each. `first_pages` are asked for anew each time
-    and kept for when the database is away, in few sizes: a hundred posts of the greatest length are 16 MB.
+    `aggregates` and `emotion_aggregates` are encoded ones that end now: at most half a megabyte each. `first_pages`
+    are asked for anew each time and kept for when the database is away, in few sizes: a hundred posts of the greatest
+    length are 16 MB.
     """
 
     stats: TtlCache[Stats]
     post_totals: TtlCache[Total]
+    totals: TtlCache[Totals]
+    source_lists: TtlCache[SourceList]
     distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
     aggregates: TtlCache[bytes]
+    emotion_aggregates: TtlCache[bytes]
     first_pages: TtlCache[PostPage]
 
 
@@ -37,8 +42,11 @@ def open_caches() -> Caches:
     return Caches(
         stats=TtlCache(5.0, 1),
         post_totals=TtlCache(5.0),
+        totals=TtlCache(2.0, max_stale_s=MAX_STALE_S),
+        source_lists=TtlCache(2.0, max_stale_s=MAX_STALE_S),
         distributions=TtlCache(2.0, max_stale_s=MAX_STALE_S),
         aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
+        emotion_aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
         first_pages=TtlCache(0.0, 2, max_kept_s=0.0, max_stale_s=MAX_STALE_S),
     )
 

@@ -51,6 +51,9 @@ Text = Annotated[str, AfterValidator(_storable)]
 Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_utc)]
 
 Source = Annotated[Text | None, Query(max_length=50, description="Only posts of this source", examples=["reddit"])]
+WindowMinutes = Annotated[
+    int, Query(ge=5, le=10_080, description="Posts ingested in the last so many minutes; seven days at most")
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
 # Skipping reads what it skips: the cursor is for going far.
 MAX_OFFSET = 10_000

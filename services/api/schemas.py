@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 SentimentLabel = Literal["negative", "neutral", "positive"]
 ConnectionState = Literal["connected", "disconnected"]
-Period = Literal["minute", "hour", "day"]
+Period = Literal["minute", "ten_minute", "hour", "day"]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 
 

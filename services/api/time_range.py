@@ -8,11 +8,19 @@ from services.api.schemas import Period
 
 WIDTH: dict[Period, timedelta] = {
     "minute": timedelta(minutes=1),
+    "ten_minute": timedelta(minutes=10),
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
+IN_WORDS: dict[Period, str] = {
+    "minute": "one minute",
+    "ten_minute": "ten minutes",
+    "hour": "one hour",
+    "day": "one day",
+}
 DEFAULT_SPAN: dict[Period, timedelta] = {
     "minute": timedelta(hours=1),
+    "ten_minute": timedelta(hours=6),
     "hour": timedelta(hours=24),
     "day": timedelta(days=30),
 }
@@ -45,7 +53,7 @@ def time_range(period: Period, start: datetime | None, end: datetime | None, now
     span = TimeRange(start, end, width)
     if span.buckets > MAX_BUCKETS:
         raise InvalidParameter(
-            f"start_date: {span.buckets:,} buckets of one {period} are more than {MAX_BUCKETS:,};"
+            f"start_date: {span.buckets:,} buckets of {IN_WORDS[period]} are more than {MAX_BUCKETS:,};"
             " ask for a shorter range or a longer period"
         )
     return span

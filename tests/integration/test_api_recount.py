@@ -14,7 +14,7 @@ from services.api.queries.alerts import read_window
 from services.api.queries.sentiment import read_buckets, read_distribution
 from services.api.queries.totals import count_windows, read_stats
 from services.common.database import open_pool
-from services.common.moments import DAY, HOUR, MINUTE, floor
+from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, floor
 from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.search_index import index_words
 from tests.integration.test_api_server import Api
@@ -131,7 +131,7 @@ async def test_buckets_of_every_width_and_any_range(rows: list[Row], pool: async
     chance = random.Random(8)
     now = datetime.now(UTC)
     for _ in range(25):
-        width = chance.choice((MINUTE, HOUR, DAY))
+        width = chance.choice((MINUTE, TEN_MINUTES, HOUR, DAY))
         start = floor(now - chance.random() * min(10 * DAY, 900 * width), width)
         end = start + chance.random() * (now + HOUR - start)
         source = chance.choice((None, "a", "b"))

@@ -60,7 +60,7 @@ async def test_buckets_follow_ingestion_and_empty_ones_are_zeros(api: Api, datab
     assert answer["summary"] == {"total_posts": 4, "positive_total": 1, "negative_total": 2, "neutral_total": 1}
 
 
-@pytest.mark.parametrize(("period", "count"), [("minute", 61), ("hour", 25), ("day", 31)])
+@pytest.mark.parametrize(("period", "count"), [("minute", 61), ("ten_minute", 37), ("hour", 25), ("day", 31)])
 async def test_without_dates_it_is_the_recent_past(
     api: Api, database: asyncpg.Connection, period: str, count: int
 ) -> None:

@@ -20,6 +20,18 @@ _WIDTHS: tuple[tuple[Width, timedelta], ...] = (
     ("hour", HOUR),
     ("day", DAY),
 )
+# Posts by label, and all of them, for `read_sums`.
+LABEL_SUMS = (
+    *(
+        f"coalesce(sum(posts) FILTER (WHERE sentiment_label = '{label}'), 0)::bigint AS {label}"
+        for label in ("positive", "negative", "neutral")
+    ),
+    "coalesce(sum(posts), 0)::bigint AS total",
+)
+
+
+# Who asks until now means everything: an end within this of the database's clock cuts no minute.
+NOW_TOLERANCE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,11 @@ async def read_progress(held: PoolConnectionProxy) -> Progress:
 def since(progress: Progress, length: timedelta) -> tuple[datetime, datetime]:
     """The last `length`, with an end that cuts no minute: nothing is stored later than now."""
     return progress.now - length, floor(progress.now, MINUTE) + 2 * MINUTE
+
+
+def counted_to(end: datetime, progress: Progress) -> datetime:
+    """The end of what is counted for who asks until `end`."""
+    return max(end, floor(progress.now, MINUTE) + 2 * MINUTE) if end > progress.now - NOW_TOLERANCE else end
 
 
 def ever(progress: Progress) -> tuple[datetime, datetime]:
@@ -95,8 +112,9 @@ async def read_sums(
 ) -> list[Record]:
     """Rows of the keys and sums, one row without keys.
 
-    Both are SQL expressions over `bucket`, `sentiment_label`, `emotion`, `posts` and `confidence_sum` (null where the
-    kind is "emotion"), with `arguments` as $1, $2, … One statement reads all parts, so one state of the database.
+    Both are SQL expressions over `bucket`, `source`, `sentiment_label`, `emotion` (null where the kind is "sentiment"),
+    `posts` and `confidence_sum` (null where it is "emotion"), with `arguments` as $1, $2, … One statement reads all
+    parts, so one state of the database.
     """
     bound = _Arguments(arguments)
     filters = "".join(
@@ -134,7 +152,7 @@ def _select(kind: Kind, part: Part, filters: str, bound: _Arguments) -> str:
     if part.width is None:
         ids = bound.add(first_id_at(part.start)), bound.add(first_id_at(ceil(part.end, MILLISECOND)))
         return f"""
-            SELECT bucket, sentiment_label, emotion, posts, confidence_sum FROM (
+            SELECT bucket, source, sentiment_label, emotion, posts, confidence_sum FROM (
                 SELECT p.ingested_at AS bucket, p.source, a.sentiment_label, coalesce(a.emotion, '') AS emotion,
                        1 AS posts, a.confidence_score::double precision AS confidence_sum
                   FROM {current_analyses(*ids)} AND p.ingested_at >= {start} AND p.ingested_at < {end}
@@ -143,5 +161,5 @@ def _select(kind: Kind, part: Part, filters: str, bound: _Arguments) -> str:
     if kind == "emotion":
         columns = "emotion, posts, NULL::double precision AS confidence_sum"
     return f"""
-            SELECT {part.width} AS bucket, sentiment_label, {columns} FROM {kind}_{part.width}s
+            SELECT {part.width} AS bucket, source, sentiment_label, {columns} FROM {kind}_{part.width}s
              WHERE {part.width} >= {start} AND {part.width} < {end}{filters}"""

@@ -7,20 +7,12 @@ import asyncpg
 import msgspec
 
 from services.api.queries.connection import connection
-from services.api.queries.rollups import cover, read_progress, read_sums, since
+from services.api.queries.rollups import LABEL_SUMS, counted_to, cover, read_progress, read_sums, since
 from services.api.schemas import Counts, Percentages
-from services.common.moments import MINUTE, floor
 
 TOP_EMOTIONS = 10
 
-_BUCKET_SUMS = (
-    *(
-        f"coalesce(sum(posts) FILTER (WHERE sentiment_label = '{label}'), 0)::bigint AS {label}"
-        for label in ("positive", "negative", "neutral")
-    ),
-    "sum(posts)::bigint AS total",
-    "sum(confidence_sum) AS confidence_sum",
-)
+_BUCKET_SUMS = (*LABEL_SUMS, "sum(confidence_sum) AS confidence_sum")
 
 
 class BucketRow(msgspec.Struct, frozen=True, gc=False):
@@ -37,10 +29,6 @@ class BucketRow(msgspec.Struct, frozen=True, gc=False):
     average_confidence: float = 0.0
 
 
-# Who asks until now means everything: an end within this of the database's clock cuts no minute.
-NOW_TOLERANCE = timedelta(seconds=1)
-
-
 def percentage(part: int, whole: int) -> float:
     """0 to 100 with two digits; 0 of nothing."""
     return round(100 * part / whole, 2) if whole else 0.0
@@ -52,11 +40,10 @@ async def read_buckets(
     """Every bucket from `start` (where one begins) to before `end`, those without posts as zeros."""
     async with connection(pool) as held:
         progress = await read_progress(held)
-        counted_to = max(end, floor(progress.now, MINUTE) + 2 * MINUTE) if end > progress.now - NOW_TOLERANCE else end
         rows = await read_sums(
             held,
             "sentiment",
-            cover(start, counted_to, progress, coarsest=width),
+            cover(start, counted_to(end, progress), progress, coarsest=width),
             keys=("date_bin($1::interval, bucket, $2::timestamptz) AS bucket",),
             sums=_BUCKET_SUMS,
             arguments=(width, start),

@@ -30,7 +30,7 @@ async def get_aggregate(
     state: StateDep,
     period: Annotated[Period, Query(description="Width of a bucket; at most 2,000 of them")] = "hour",
     start_date: Annotated[
-        Moment | None, Query(description="ISO 8601; by default the last hour, 24 hours or 30 days, by the period")
+        Moment | None, Query(description="ISO 8601; by default the last hour, 6 hours, 24 hours or 30 days, by period")
     ] = None,
     end_date: Annotated[Moment | None, Query(description="ISO 8601, exclusive; by default now")] = None,
     source: Source = None,

@@ -18,7 +18,7 @@ def dist(tmp_path: Path) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<title>page</title>")
     (folder / "assets" / "index-abc123.js").write_text("1")
-    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "secret.txt").write_text("what nobody may read")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     return folder
 
@@ -69,7 +69,7 @@ async def test_hashed_assets_are_kept_for_long(client: httpx.AsyncClient) -> Non
 async def test_nothing_beside_the_build_is_served(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(httpx.URL("http://test", raw_path=path.encode()))
     assert answer.status_code == 404 or answer.text == "<title>page</title>"
-    assert "secret" not in answer.text
+    assert "nobody may read" not in answer.text
     assert "root:" not in answer.text
 
 
@@ -87,7 +87,7 @@ async def test_without_a_build_the_page_says_how_to_make_one(tmp_path: Path) -> 
 async def test_an_unknown_route_of_the_api_is_no_page(client: httpx.AsyncClient, method: str) -> None:
     answer = await client.request(method, "/api/nothing")
     assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("path", ["/", "/api/nothing", "/api/openapi.json", "/api/health"])
@@ -100,7 +100,9 @@ async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, 
 
 async def test_an_unexpected_error_is_json_and_says_nothing_of_us(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/posts")  # there is no state here
-    assert (answer.status_code, answer.json()) == (500, {"detail": "Internal error."})
+    assert (answer.status_code, answer.json()["detail"]) == (500, "Internal error.")
+    assert "undertone" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_openapi_document_names_every_operation_and_types_every_answer() -> None:
@@ -110,6 +112,9 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/posts",
         "/api/sentiment/aggregate",
         "/api/sentiment/distribution",
+        "/api/sentiment/totals",
+        "/api/emotions/aggregate",
+        "/api/sources",
         "/api/alerts",
         "/api/dead-letters",
         "/api/dead-letters/{letter_id}",
@@ -121,7 +126,11 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
             assert operation["summary"], path
             assert "_" not in operation["operationId"], path
             for status, response in operation["responses"].items():
-                assert "$ref" in response["content"]["application/json"]["schema"], (path, status)
+                (kind,) = response["content"]
+                assert "$ref" in response["content"][kind]["schema"], (path, status)
+                # The health of a sick service is no problem's description, but its health.
+                is_problem = int(status) >= 400 and path != "/api/health"
+                assert kind == ("application/problem+json" if is_problem else "application/json"), (path, status)
                 assert "HTTPValidationError" not in str(response), path
 
 
@@ -156,4 +165,11 @@ def test_the_openapi_document_tells_of_overload_and_of_old_answers() -> None:
             assert (refusal is None) == (path == "/api/health"), path
             assert refusal is None or "Retry-After" in refusal["headers"], path
     old = {path for path, operations in paths.items() if "X-Undertone-Stale" in str(operations)}
-    assert old == {"/api/posts", "/api/sentiment/aggregate", "/api/sentiment/distribution"}
+    assert old == {
+        "/api/posts",
+        "/api/sentiment/aggregate",
+        "/api/sentiment/distribution",
+        "/api/sentiment/totals",
+        "/api/emotions/aggregate",
+        "/api/sources",
+    }

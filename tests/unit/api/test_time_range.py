@@ -15,6 +15,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
     ("period", "start"),
     [
         ("minute", datetime(2026, 3, 4, 4, 6, tzinfo=UTC)),
+        ("ten_minute", datetime(2026, 3, 3, 23, tzinfo=UTC)),
         ("hour", datetime(2026, 3, 3, 5, tzinfo=UTC)),
         ("day", datetime(2026, 2, 2, tzinfo=UTC)),
     ],
