@@ -36,6 +36,12 @@ test.each([
   await expect(ask()).rejects.toThrow(`The server answered with an error (${status}).`);
 });
 
+test('passes on which fields are wrong', async () => {
+  const errors = [{ field: 'name', message: 'Field required' }];
+  respond(422, JSON.stringify({ detail: 'name: Field required', errors: [...errors, 7, {}] }));
+  await expect(ask()).rejects.toMatchObject({ status: 422, errors });
+});
+
 test('a page of something in between is no answer', async () => {
   respond(200, '<html>');
   await expect(ask()).rejects.toThrow('The server sent an answer that makes no sense here.');

@@ -1,15 +1,28 @@
 import createClient from 'openapi-fetch';
-import { readFields, readString } from '@/lib/read';
+import { readFields, readList, readString } from '@/lib/read';
 import type { paths } from './schema';
+
+/** What is wrong with one field of what was sent. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
 
 /** A request that brought no usable answer; `message` can be shown to a person. */
 export class ApiError extends Error {
   /** The answer's status; null where there was no answer. */
   readonly status: number | null;
+  /** With 422, the fields that are wrong, where the server names them. */
+  readonly errors: readonly FieldError[];
 
-  constructor(message: string, status: number | null = null, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    status: number | null = null,
+    options?: ErrorOptions & { errors?: readonly FieldError[] },
+  ) {
     super(message, options);
     this.status = status;
+    this.errors = options?.errors ?? [];
   }
 }
 
@@ -54,7 +67,11 @@ export async function answer<T>(
     throw new ApiError('The server cannot be reached.', null, { cause });
   });
   if (alsoFine.includes(response.status)) return error as T;
-  if (!response.ok) throw new ApiError(reason(response.status, error), response.status);
+  if (!response.ok) {
+    throw new ApiError(reason(response.status, error), response.status, {
+      errors: readList(readFields(error)?.errors, readFieldError) ?? [],
+    });
+  }
   if (haveData && response.headers.has(STALE_HEADER)) {
     throw new ApiError('The database does not answer.', response.status);
   }
@@ -64,4 +81,11 @@ export async function answer<T>(
 function reason(status: number, body: unknown): string {
   const detail = FOR_PEOPLE.has(status) ? readString(readFields(body)?.detail) : null;
   return detail ?? `The server answered with an error (${status}).`;
+}
+
+function readFieldError(value: unknown): FieldError | null {
+  const fields = readFields(value);
+  const field = readString(fields?.field);
+  const message = readString(fields?.message);
+  return field === null || message === null ? null : { field, message };
 }
