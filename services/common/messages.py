@@ -8,7 +8,7 @@ meets a malformed post.
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,8 @@ MAX_CONTENT_CHARS = 40_000
 MAX_MODEL_NAME_CHARS = 100
 # Far more than an alert's details need; decoding goes deeper than encoding for the browsers could follow.
 MAX_ALERT_LEVELS = 16
+# The last millisecond that a datetime can hold: an id of a stream may be any number.
+MAX_EPOCH_MS = 253_402_300_799_999
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +54,16 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnalysedPost(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored post with its analysis."""
+    """A stored post with its analysis.
+
+    `queued_ms`: when it came into the stream, in milliseconds since the epoch by Redis's clock. None where that is not
+    known: a worker from before it was recorded does not send it.
+    """
 
     post: Post
     analysis: Analysis
     analysed_at: datetime
+    queued_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_EPOCH_MS)] | None = None
 
 
 class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="results"):
@@ -66,9 +73,12 @@ class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
 
 
 class AlertMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="alert"):
-    """An alert that was raised or resolved, on the same channel: every API process shows it."""
+    """An alert that was raised, resolved or acknowledged, on the same channel: every API process shows it.
 
-    change: Literal["raised", "resolved"]
+    `acknowledged`: also when that was taken back. An API of the version before skips it as a message it does not know.
+    """
+
+    change: Literal["raised", "resolved", "acknowledged"]
     alert: dict[str, object]
 
 

@@ -14,7 +14,7 @@ DAYS_AHEAD = 3
 # What waits for a lock makes everybody behind it wait; rather fail, and be tried again.
 LOCK_TIMEOUT_MS = 2_000
 
-_SEQUENCE_BITS = 20
+SEQUENCE_BITS = 20
 _LAST_ID = 2**63 - 1
 
 
@@ -23,12 +23,12 @@ def first_id_at(moment: datetime) -> int:
 
     An id holds milliseconds up to the year 2248; for all moments beyond it is the last one.
     """
-    return min((moment - EPOCH) // MILLISECOND << _SEQUENCE_BITS, _LAST_ID)
+    return min((moment - EPOCH) // MILLISECOND << SEQUENCE_BITS, _LAST_ID)
 
 
 def moment_of(post_row_id: int) -> datetime:
     """The millisecond in which a post was ingested."""
-    return EPOCH + (post_row_id >> _SEQUENCE_BITS) * MILLISECOND
+    return EPOCH + (post_row_id >> SEQUENCE_BITS) * MILLISECOND
 
 
 def start_of(day: date) -> datetime:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from services.common.errors import Transient
 from services.common.logging import get_logger
+from services.common.messages import MAX_EPOCH_MS
 from services.common.streams import RESULTS_CHANNEL, NoGroup, ensure_group, redis_errors
 
 log: structlog.typing.FilteringBoundLogger = get_logger(__name__)
@@ -34,11 +35,15 @@ LEAVE_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True)
 class Entry:
-    """A stream entry as it was read. `deliveries`: how often it was handed to a worker, this time included."""
+    """A stream entry as it was read. `deliveries`: how often it was handed to a worker, this time included.
+
+    `read_at`: when, by our clock; seconds since the epoch.
+    """
 
     stream_id: str
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
+    read_at: float = field(default_factory=time.time, compare=False)
 
     @property
     def is_suspect(self) -> bool:
@@ -48,6 +53,12 @@ class Entry:
     def added_at(self) -> float:
         """When it was added, by Redis's clock; seconds since the epoch."""
         return int(self.stream_id.partition("-")[0]) / 1_000
+
+    @property
+    def queued_ms(self) -> int | None:
+        """The same in milliseconds; None where whoever added it chose an id that is no time."""
+        milliseconds = int(self.stream_id.partition("-")[0])
+        return milliseconds if milliseconds <= MAX_EPOCH_MS else None
 
 
 def consumer_name() -> str:

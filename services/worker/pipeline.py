@@ -20,6 +20,7 @@ from services.worker import metrics
 from services.worker.announce import announcement
 from services.worker.consumer import MAX_DELIVERIES, Consumer, Entry
 from services.worker.isolation import Isolation
+from services.worker.journey import Journey, journey, passage
 from services.worker.store import store
 
 
@@ -32,6 +33,7 @@ class Analysed(NamedTuple):
     entry: Entry
     post: Post
     analysis: Analysis
+    journey: Journey
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,16 @@ class Pipeline:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
 
     async def _analyse(self, readable: Sequence[Readable]) -> list[Analysed]:
-        analyses = await self._analyzer.analyse([item.post.content for item in readable])
-        return [Analysed(i.entry, i.post, analysis) for i, analysis in zip(readable, analyses, strict=True)]
+        analyses, course = await self._analyzer.analyse_timed([item.post.content for item in readable])
+        shared = passage(self._consumer.name, len(readable), course)
+        return [
+            Analysed(i.entry, i.post, analysis, journey(i.entry, shared))
+            for i, analysis in zip(readable, analyses, strict=True)
+        ]
 
     async def _store(self, analysed: Sequence[Analysed]) -> list[AnalysedPost]:
-        return await store(self._pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC))
+        journeys = [item.journey for item in analysed]
+        return await store(self._pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC), journeys)
 
 
 def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:

@@ -11,8 +11,11 @@ import pytest
 
 from services.common.database import open_pool
 from services.common.errors import Rejected, Transient
-from services.common.messages import Analysis, Post
+from services.common.messages import MAX_EPOCH_MS, Analysis, Post
 from services.common.partitions import first_id_at, moment_of
+from services.inference.analyzer import Course, Inferred
+from services.inference.statistics import Split
+from services.worker.journey import Journey, passage
 from services.worker.store import store
 from tests.posts import make_posts
 from tests.rows import assert_rollups_are_a_recount
@@ -215,3 +218,64 @@ async def test_a_table_that_is_missing_is_waited_for_and_blames_no_post(pool: as
         await store(pool, analysed(make_posts(2)), NOW)
     await pool.execute("ALTER TABLE elsewhere RENAME TO sentiment_minutes")
     assert len(await store(pool, analysed(make_posts(2)), NOW)) == 2
+
+
+def journeys(count: int, queued_ms: int = 1_767_225_600_123, posts: int = 0) -> list[Journey]:
+    """Of `count` posts that were analysed together, all of them by default."""
+    course = Course(100.0, 1.5, Inferred(100.2, 20.0, 3, Split(2.0, 8.0)), Inferred(100.3, 30.0, 4, None))
+    shared = passage("worker-a", posts or count, course)
+    return [Journey(queued_ms + i, 10 * i, shared) for i in range(count)]
+
+
+async def test_posts_that_were_analysed_together_have_their_own_arrival_and_one_row_for_the_rest(
+    pool: asyncpg.Pool,
+) -> None:
+    posts = make_posts(5)
+    stored = await store(pool, analysed(posts), NOW, [*journeys(3), *journeys(2, queued_ms=5_000)])
+    assert [s.queued_ms for s in stored] == [1_767_225_600_123, 1_767_225_600_124, 1_767_225_600_125, 5_000, 5_001]
+    rows = await pool.fetch(
+        """
+        SELECT a.post_id, a.queued_at, a.read_after_ms, b.* FROM sentiment_analysis a
+          JOIN analysis_batches b ON b.id = a.batch_id ORDER BY a.queued_at DESC
+        """
+    )
+    assert [row["read_after_ms"] for row in rows] == [20, 10, 0, 10, 0]
+    assert rows[0]["queued_at"] == datetime(2026, 1, 1, 0, 0, 0, 125_000, tzinfo=UTC)
+    assert [row["posts"] for row in rows] == [3, 3, 3, 2, 2]
+    assert len({row["id"] for row in rows}) == 2
+    first = rows[0]
+    assert (first["worker"], first["tokenized_at"].timestamp(), first["emotion_at"].timestamp()) == (
+        "worker-a",
+        100.0,
+        100.3,
+    )
+    assert (first["sentiment_queue_ms"], first["sentiment_compute_ms"], first["emotion_queue_ms"]) == (2, 8, None)
+    assert (first["sentiment_requests"], first["emotion_requests"]) == (3, 4)
+
+
+async def test_a_batch_has_one_row_however_often_it_is_delivered_or_cut(pool: asyncpg.Pool) -> None:
+    """Redelivered, its posts change nothing, and so it did not happen; cut by a refused post, it was still one."""
+    posts, ways = make_posts(6), journeys(6)
+    await store(pool, analysed(posts[:3]), NOW, ways[:3])
+    await store(pool, analysed(posts[3:]), NOW, ways[3:])
+    assert await pool.fetchval("SELECT count(*) FROM analysis_batches") == 1
+    before = await pool.fetch("SELECT * FROM sentiment_analysis ORDER BY post_id")
+    assert await store(pool, analysed(posts, "negative"), NOW, journeys(6, queued_ms=9_000)) == []
+    assert await pool.fetchval("SELECT count(*) FROM analysis_batches") == 1
+    assert await pool.fetch("SELECT * FROM sentiment_analysis ORDER BY post_id") == before
+
+
+async def test_without_journeys_nothing_is_recorded_of_them(pool: asyncpg.Pool) -> None:
+    """As of a worker of the version before."""
+    (stored,) = await store(pool, analysed(make_posts(1)), NOW)
+    assert stored.queued_ms is None
+    assert await pool.fetchval("SELECT count(*) FROM analysis_batches") == 0
+    row = await pool.fetchrow("SELECT queued_at, read_after_ms, batch_id FROM sentiment_analysis")
+    assert row is not None
+    assert tuple(row) == (None, None, None)
+
+
+async def test_arrivals_of_any_year_are_stored(pool: asyncpg.Pool) -> None:
+    shared = journeys(1)[0].passage
+    ways = [Journey(0, None, shared), Journey(MAX_EPOCH_MS, 0, shared), Journey(None, None, shared)]
+    assert len(await store(pool, analysed(make_posts(3)), NOW, ways)) == 3

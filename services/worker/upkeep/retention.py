@@ -1,4 +1,4 @@
-"""Days that are too old are dropped whole: posts, analyses, roll-ups and keys."""
+"""Days that are too old are dropped whole: posts, analyses, roll-ups and keys, and the batches that they came in."""
 
 import asyncpg
 
@@ -36,6 +36,7 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
                         await held.execute(f"DELETE FROM {table}_{width}s WHERE {width} < $1", beyond)
                 await _take_out(held, partition["suffix"])
             log.info("dropped an old day", day=str(partition["day"]))
+        await _forget_batches(held, retention_days)
     for row in await held.fetch("SELECT relname FROM pg_class WHERE relname ~ '^retired_posts_[0-9]{8}$'"):
         await _forget(held, row["relname"])
 
@@ -50,6 +51,22 @@ async def _take_out(held: asyncpg.Connection, suffix: str) -> None:
         DROP TABLE sentiment_analysis_{suffix};
         """
     )
+
+
+async def _forget_batches(held: asyncpg.Connection, retention_days: int) -> None:
+    """Some at a time. A day after the posts: a batch has the time of its analysis, they that of their storage."""
+    deleted = KEYS_AT_ONCE
+    while deleted == KEYS_AT_ONCE:
+        deleted = await held.fetchval(
+            f"""
+            WITH chunk AS (SELECT id FROM analysis_batches
+                            WHERE id < first_id_at(((now() AT TIME ZONE 'UTC')::date - $1::int - 1)::timestamp
+                                                   AT TIME ZONE 'UTC') ORDER BY id LIMIT {KEYS_AT_ONCE}),
+                 gone AS (DELETE FROM analysis_batches b USING chunk WHERE b.id = chunk.id)
+            SELECT count(*) FROM chunk
+            """,
+            retention_days,
+        )
 
 
 async def _forget(held: asyncpg.Connection, table: str) -> None:

@@ -1,5 +1,6 @@
 """A stream entry becomes a valid post or a MalformedPost that says why; nothing in between."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -11,6 +12,7 @@ from services.common.errors import MalformedPost
 from services.common.messages import (
     MAX_ALERT_LEVELS,
     MAX_CONTENT_CHARS,
+    MAX_EPOCH_MS,
     AlertMessage,
     AnalysedPost,
     Analysis,
@@ -167,6 +169,24 @@ def test_a_message_of_an_older_worker_has_no_versions() -> None:
     for name in ("model_version", "emotion_model_name", "emotion_model_version"):
         del raw_message["posts"][0]["analysis"][name]
     assert decode_message(msgspec.json.encode(raw_message)) == ResultsMessage(posts=(analysed,))
+
+
+def test_an_older_worker_and_an_older_api_do_without_the_moment_of_queueing() -> None:
+    """The one does not send it, the other does not know it."""
+    analysis = Analysis(
+        model_name="m", sentiment_label="positive", confidence=0.5, emotion="joy", emotion_confidence=0.25
+    )
+    plain = AnalysedPost(post=decode_post(FIELDS), analysis=analysis, analysed_at=datetime.now(UTC))
+    queued = msgspec.structs.replace(plain, queued_ms=1_767_225_600_123)
+    raw_message = msgspec.json.decode(encode_message(ResultsMessage(posts=(queued,))))
+    raw_message["posts"][0]["of_a_newer_version"] = [1]
+    assert decode_message(msgspec.json.encode(raw_message)) == ResultsMessage(posts=(queued,))
+    del raw_message["posts"][0]["queued_ms"]
+    assert decode_message(msgspec.json.encode(raw_message)) == ResultsMessage(posts=(plain,))
+    for no_time in (-1, MAX_EPOCH_MS + 1, 10**400, "soon"):
+        raw_message["posts"][0]["queued_ms"] = no_time
+        with pytest.raises(ValueError, match=r".+"):
+            decode_message(json.dumps(raw_message).encode())
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b'{"type":"other"}', b"\xff", b'{"type":"results","posts":[{}]}'])

@@ -11,10 +11,11 @@ from alembic import op
 revision = "0006"
 down_revision = "0005"
 
+# The worker makes the id: as a post's it begins with the time, and it is the same however often a batch is stored.
 # Of the database's clock is `stored_at`; of Redis's, `queued_at`; all others are the worker's.
 _BATCHES = """
     CREATE TABLE analysis_batches (
-        id bigint NOT NULL DEFAULT next_id_at(now()) PRIMARY KEY,
+        id bigint PRIMARY KEY,
         worker text NOT NULL,
         posts integer NOT NULL,
         tokenized_at timestamptz NOT NULL,
