@@ -58,7 +58,8 @@ class Post(BaseModel):
     source: str = Field(examples=["reddit"])
     content: str
     author: str
-    created_at: datetime
+    created_at: datetime = Field(description="When it was written")
+    ingested_at: datetime = Field(description="When it was stored here: the order of the list")
     sentiment: PostSentiment | None = Field(description="null until the post is analysed")
 
 
@@ -71,6 +72,8 @@ class PostFilters(BaseModel):
     search: str | None
     start_date: datetime | None
     end_date: datetime | None
+    min_confidence: float | None
+    max_confidence: float | None
 
 
 class PostPage(BaseModel):
@@ -81,7 +84,7 @@ class PostPage(BaseModel):
     posts: list[Post]
     total: int = Field(description="Posts that match the filters, whatever the page; a few seconds old at most")
     total_is_exact: bool = Field(
-        description="false: at least so many. With `search` or dates, matches are counted up to 1,000"
+        description="false: at least so many. With `search`, dates or confidences, matches are counted up to 1,000"
     )
     limit: int
     offset: int

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from services.api.queries import find as bounds
 from tests.integration.test_api_server import Api
 from tests.rows import insert
 
@@ -33,7 +34,7 @@ async def ids(api: Api, **params: str | int) -> list[str]:
 
 
 async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> None:
-    await insert(database, "p")
+    await insert(database, "p", ingested_at=datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC))
     page = await api.get("/api/posts", source="test")
     assert page["posts"] == [
         {
@@ -42,6 +43,7 @@ async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> Non
             "content": "text",
             "author": "me",
             "created_at": "2026-01-01T00:00:00Z",
+            "ingested_at": "2026-02-03T04:05:06.789000Z",
             "sentiment": {
                 "label": "positive",
                 "confidence": 0.87,
@@ -92,6 +94,72 @@ async def test_pages_by_cursor_neither_repeat_nor_miss_while_posts_arrive(
     assert seen == [f"p{i}" for i in reversed(range(7))]
 
 
+PAGED: list[dict[str, str | int]] = [
+    {"source": "source1"},
+    {"sentiment": "positive"},
+    {"emotion": "joy"},
+    {"search": "number"},
+    {"search": "x"},
+    {"start_date": "2026-01-01T03:00:00"},
+    {"min_confidence": "0.5"},
+    {"min_confidence": "0.5", "source": "source0", "sentiment": "positive", "search": "1"},
+]
+
+
+@pytest.mark.parametrize("examined", [20_000, 2])
+@pytest.mark.parametrize("filters", PAGED)
+async def test_with_any_filter_the_cursors_lead_to_each_post_once_while_others_arrive(
+    api: Api,
+    database: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: dict[str, str | int],
+    examined: int,
+) -> None:
+    """Posts that pass the filter too arrive between any two pages, also where a request looks at two posts only."""
+    monkeypatch.setattr(bounds, "EXAMINED_POSTS", examined)
+    await store_many(database, 24)
+    expected = await ids(api, **filters, limit=100) if examined > 2 else None
+    seen: list[str] = []
+    params: dict[str, str | int] = {"limit": 3, **filters}
+    arrivals = 0
+    while True:
+        page = await api.get("/api/posts", **params)
+        seen += [post["post_id"] for post in page["posts"]]
+        arrivals += 1
+        await insert(
+            database,
+            f"new{arrivals}",
+            source=f"source{arrivals % 2}",
+            content="number x 1",
+            created_at=datetime.now(UTC),
+        )
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    if expected is None:
+        monkeypatch.setattr(bounds, "EXAMINED_POSTS", 20_000)
+        expected = [post for post in await ids(api, **filters, limit=100) if not post.startswith("new")]
+    assert seen == expected
+    assert arrivals > 1 or len(expected) <= 3
+
+
+async def test_confidences_are_compared_as_they_are_shown(api: Api, database: asyncpg.Connection) -> None:
+    """Stored in single precision, 0.7 is a little less than 0.7, and 0.6 a little more than 0.6."""
+    for number, confidence in enumerate((0.6, 0.7, 0.7000004, 0.70001, 1.0, 0.0)):
+        await insert(database, f"p{number}", confidence=confidence)
+    assert await ids(api, min_confidence="0.7") == ["p4", "p3", "p2", "p1"]
+    assert await ids(api, max_confidence="0.6") == ["p5", "p0"]
+    assert await ids(api, min_confidence="0.7", max_confidence="0.7") == ["p2", "p1"]
+    assert await ids(api, min_confidence="0", max_confidence="1") == ["p5", "p4", "p3", "p2", "p1", "p0"]
+    filters = (await api.get("/api/posts", min_confidence="0.7"))["filters"]
+    assert (filters["min_confidence"], filters["max_confidence"]) == (0.7, None)
+
+
+async def test_posts_without_analysis_have_no_confidence(api: Api, database: asyncpg.Connection) -> None:
+    await insert(database, "p", label=None)
+    assert await ids(api, min_confidence="0") == []
+
+
 async def test_a_page_by_offset(api: Api, database: asyncpg.Connection) -> None:
     await store_many(database, 5)
     page = await api.get("/api/posts", limit=2, offset=3)
@@ -126,6 +194,9 @@ async def test_a_post_without_analysis_is_shown_as_such(api: Api, database: asyn
         ({"search": "a\x00b"}, "search"),
         ({"source": "\x00"}, "source"),
         ({"emotion": "\x00"}, "emotion"),
+        ({"min_confidence": "1.01"}, "min_confidence"),
+        ({"max_confidence": "nan"}, "max_confidence"),
+        ({"min_confidence": "0.6", "max_confidence": "0.5"}, "min_confidence"),
         ({"start_date": "soon"}, "start_date"),
         ({"start_date": "2026"}, "start_date"),
         ({"start_date": "-0.5"}, "start_date"),

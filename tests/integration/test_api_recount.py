@@ -112,7 +112,7 @@ async def test_windows_stats_and_the_alert_rule(rows: list[Row], pool: asyncpg.P
         for minutes in (60, 5 * 60, 1_440):
             window = await read_window(held, minutes)
             expected = last(minutes * MINUTE)
-            assert (window.negative, window.total) == (labels(expected)["negative"], len(expected))
+            assert (window.matching, window.total) == (labels(expected)["negative"], len(expected))
 
 
 @pytest.mark.parametrize("source", [None, "a", "nobody"])
@@ -187,6 +187,12 @@ FILTERS: list[dict[str, str]] = [
     {"dated": "3", "search": "train", "sentiment": "negative"},
     {"dated": "500"},
     {"dated": "0"},
+    {"min_confidence": "0.4", "max_confidence": "0.6"},
+    {"min_confidence": "0.9", "source": "a"},
+    {"max_confidence": "0.3", "sentiment": "negative", "emotion": "joy"},
+    {"min_confidence": "0.5", "search": "train"},
+    {"max_confidence": "0.5", "search": "naïve", "dated": "1"},
+    {"min_confidence": "1"},
 ]
 
 
@@ -198,6 +204,7 @@ def passes(row: Row, filters: dict[str, str], since: datetime | None, until: dat
         and filters.get("search", "").lower() in row.content.lower()
         and (since is None or row.created_at >= since)
         and (until is None or row.created_at < until)
+        and float(filters.get("min_confidence", 0)) <= row.confidence <= float(filters.get("max_confidence", 1))
     )
 
 

@@ -1,5 +1,6 @@
 """A page of posts, and how many there are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -8,15 +9,14 @@ from asyncpg.pool import PoolConnectionProxy
 from services.api.queries.connection import connection
 from services.api.queries.find import Found, find
 from services.api.queries.rollups import cover, ever, read_progress, read_sums
+from services.api.queries.statements import CONFIDENCE_DIGITS, has_confidences
 from services.api.schemas import Post, PostFilters, PostSentiment
 
-# Confidences are stored in single precision: its digits end here.
-CONFIDENCE_DIGITS = 6
 # Matches of a search are counted up to here: nobody reads on, and a bound on the work has to be somewhere.
 MAX_COUNTED = 1_000
 
 _LOAD = """
-    SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at,
+    SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at, p.ingested_at,
            a.sentiment_label, a.confidence_score, a.emotion, a.model_name, a.model_version
       FROM social_media_posts p
       LEFT JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
@@ -52,11 +52,11 @@ async def read_posts(
     # One more than asked for tells whether there is a next page.
     needed = offset + limit + 1
     # What only the posts can tell is counted along with the first page, instead of a second time.
-    counted = MAX_COUNTED + 1 if before_id is None and _is_for_posts_alone(filters) else 0
+    counted = MAX_COUNTED + 1 if before_id is None and is_for_posts_alone(filters) else 0
     async with connection(pool) as held:
         found = await find(held, filters, before_id, needed, counted)
         ids = found.ids[offset : offset + limit]
-        posts = await _load(held, ids)
+        posts = await load(held, ids)
     more = len(found.ids) >= needed
     is_end = not more and found.resume_before is None
     told = before_id is None and (counted or is_end)
@@ -67,7 +67,7 @@ async def read_posts(
 async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
     """Posts that match the filters: from the roll-ups where they know, else counted within bounds."""
     async with connection(pool) as held:
-        if _is_for_posts_alone(filters):
+        if is_for_posts_alone(filters):
             return _total(await find(held, filters, None, 0, MAX_COUNTED + 1), MAX_COUNTED + 1)
         progress = await read_progress(held)
         rows = await read_sums(
@@ -81,16 +81,17 @@ async def count_posts(pool: asyncpg.Pool, filters: PostFilters) -> Total:
     return Total(rows[0]["posts"] or 0, exact=True)
 
 
-def _is_for_posts_alone(filters: PostFilters) -> bool:
+def is_for_posts_alone(filters: PostFilters) -> bool:
     """Whether no roll-up knows how many posts pass the filters."""
-    return bool(filters.search or filters.start_date or filters.end_date)
+    return bool(filters.search or filters.start_date or filters.end_date or has_confidences(filters))
 
 
 def _total(found: Found, looked_for: int) -> Total:
     return Total(min(len(found.ids), looked_for - 1), found.resume_before is None and len(found.ids) < looked_for)
 
 
-async def _load(held: PoolConnectionProxy, ids: list[int]) -> list[Post]:
+async def load(held: PoolConnectionProxy, ids: Sequence[int]) -> list[Post]:
+    """The posts of these ids, which fall; those that are gone are left out."""
     rows = await held.fetch(_LOAD, ids, ids[-1], ids[0]) if ids else []
     return [_post(row) for row in rows]
 
@@ -109,5 +110,6 @@ def _post(row: asyncpg.Record) -> Post:
         content=row["content"],
         author=row["author"],
         created_at=row["created_at"],
+        ingested_at=row["ingested_at"],
         sentiment=sentiment,
     )

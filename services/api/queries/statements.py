@@ -7,6 +7,9 @@ from services.api.schemas import PostFilters
 
 # An index of trigrams needs three letters or digits in a row.
 MIN_INDEXED_CHARS = 3
+# Confidences are stored in single precision: its digits end here.
+CONFIDENCE_DIGITS = 6
+SHOWN_AS_SAME = 0.5 * 10**-CONFIDENCE_DIGITS
 
 
 @dataclass
@@ -99,7 +102,11 @@ def contains_pattern(search: str) -> str:
 
 
 def _about_analyses(filters: PostFilters) -> bool:
-    return bool(filters.emotion or filters.sentiment)
+    return bool(filters.emotion or filters.sentiment or has_confidences(filters))
+
+
+def has_confidences(filters: PostFilters) -> bool:
+    return filters.min_confidence is not None or filters.max_confidence is not None
 
 
 def _of_posts(filters: PostFilters, span: Range, by_words: bool) -> Statement:
@@ -110,7 +117,7 @@ def _of_posts(filters: PostFilters, span: Range, by_words: bool) -> Statement:
     if _about_analyses(filters):
         conditions = ["a.is_current"]
         conditions += [_on_emotion(filters.emotion, made)] if filters.emotion else []
-        conditions += [_on_sentiment(filters.sentiment, made)] if filters.sentiment else []
+        conditions += _on_analysis(filters, made)
         made.checked.append(made.has("sentiment_analysis a", "a.post_row_id", "found.id", conditions))
     return made
 
@@ -120,8 +127,7 @@ def _of_analyses(filters: PostFilters, span: Range) -> Statement:
     made.found_by.append("a.is_current")
     if filters.emotion:
         made.found_by.append(_on_emotion(filters.emotion, made))
-    if filters.sentiment:
-        made.checked.append(_on_sentiment(filters.sentiment, made))
+    made.checked.extend(_on_analysis(filters, made))
     post = _on_post(filters, made)
     if filters.source:
         post.append(f"p.source = {made.bind(filters.source)}")
@@ -134,8 +140,16 @@ def _on_emotion(emotion: str, made: Statement) -> str:
     return f"lower(a.emotion) = lower({made.bind(emotion)})"
 
 
-def _on_sentiment(sentiment: str, made: Statement) -> str:
-    return f"a.sentiment_label = {made.bind(sentiment)}"
+def _on_analysis(filters: PostFilters, made: Statement) -> list[str]:
+    """But for the emotion, which has an index. Confidences are compared as they are shown, rounded."""
+    conditions = []
+    if filters.sentiment:
+        conditions.append(f"a.sentiment_label = {made.bind(filters.sentiment)}")
+    if filters.min_confidence is not None:
+        conditions.append(f"a.confidence_score >= {made.bind(filters.min_confidence - SHOWN_AS_SAME)}::float8")
+    if filters.max_confidence is not None:
+        conditions.append(f"a.confidence_score <= {made.bind(filters.max_confidence + SHOWN_AS_SAME)}::float8")
+    return conditions
 
 
 def _on_words(filters: PostFilters, made: Statement) -> str:

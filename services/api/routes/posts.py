@@ -6,14 +6,13 @@ from fastapi import APIRouter, Query, Response
 
 from services.api.caches import STALE, tell_age
 from services.api.cursor import decode_cursor, encode_cursor
-from services.api.dependencies import Limit, Moment, Offset, Source, StateDep, Text
+from services.api.dependencies import Limit, Offset, StateDep
+from services.api.post_filters import EVERYTHING, FiltersDep
 from services.api.queries.posts import count_posts, read_posts
-from services.api.schemas import ErrorBody, PostFilters, PostPage, SentimentLabel
+from services.api.schemas import ErrorBody, PostFilters, PostPage
 from services.api.state import State
 
 router = APIRouter(tags=["posts"])
-
-EVERYTHING = PostFilters(source=None, sentiment=None, emotion=None, search=None, start_date=None, end_date=None)
 
 
 @router.get(
@@ -27,21 +26,12 @@ async def list_posts(
     *,
     state: StateDep,
     response: Response,
+    filters: FiltersDep,
     limit: Limit = 50,
     offset: Offset = 0,
     cursor: Annotated[
         str | None, Query(max_length=64, description="`next_cursor` of the page before; `offset` counts from there")
     ] = None,
-    source: Source = None,
-    sentiment: Annotated[SentimentLabel | None, Query(description="Only posts of this sentiment")] = None,
-    emotion: Annotated[Text | None, Query(max_length=50, examples=["joy"])] = None,
-    search: Annotated[
-        Text | None, Query(max_length=200, description="Text that the content contains, in any case; no wildcards")
-    ] = None,
-    start_date: Annotated[
-        Moment | None, Query(description="Posts written (`created_at`) at or after this time, ISO 8601; UTC by default")
-    ] = None,
-    end_date: Annotated[Moment | None, Query(description="Posts written before this time")] = None,
 ) -> PostPage:
     """The order is that of arrival (newest first); the dates filter by when a post was written.
 
@@ -51,14 +41,6 @@ async def list_posts(
 
     The newest posts, unfiltered, are also there while the database is away: as they were.
     """
-    filters = PostFilters(
-        source=source or None,
-        sentiment=sentiment,
-        emotion=emotion or None,
-        search=search or None,
-        start_date=start_date,
-        end_date=end_date,
-    )
     before_id = decode_cursor(cursor) if cursor else None
     if before_id is None and offset == 0 and filters == EVERYTHING:
         cached = await state.caches.first_pages.get(limit, lambda: _page(state, filters, None, limit, 0))
