@@ -12,7 +12,17 @@ from services.api.dashboard import Dashboard
 from services.api.errors import install_error_handlers
 from services.api.metrics import ApiMetrics
 from services.api.middleware import RequestMetrics, SecurityHeaders
-from services.api.routes import alerts, counts, dead_letters, health, metrics, posts, sentiment
+from services.api.routes import (
+    alert_rules,
+    alerts,
+    counts,
+    dead_letters,
+    health,
+    metrics,
+    posts,
+    sentiment,
+    webhooks,
+)
 from services.api.schemas import ErrorBody
 from services.api.unknown import METHODS, unknown
 
@@ -50,7 +60,7 @@ def create_app(frontend_dist: Path, api_metrics: ApiMetrics, permits: Permits | 
         redoc_url=None,
     )
     install_error_handlers(app)
-    for module in (posts, sentiment, counts, alerts, dead_letters):
+    for module in (posts, sentiment, counts, alerts, alert_rules, webhooks, dead_letters):
         app.include_router(module.router, responses=BUSY)
     for free_module in (health, metrics, live):
         app.include_router(free_module.router)

@@ -19,6 +19,8 @@ from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
 from services.api.queries.totals import check_tables
 from services.api.subscription import Subscription
+from services.api.webhook_delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
+from services.api.webhooks import Webhooks, open_webhooks
 from services.common.database import open_pool
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
@@ -66,7 +68,9 @@ class State:
     counts: LiveCounts
     caches: Caches
     probes: Probes
+    rule: Rule
     alerts: Periodic
+    webhooks: Webhooks
     other_work: tuple[Periodic, ...]
 
     @property
@@ -88,11 +92,14 @@ async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[S
     async with (
         open_pool(settings.database_dsn, max_size=pool_size, server_settings=PLANNING | SERVER_LIMITS) as pool,
         open_redis(settings.redis_dsn) as redis,
+        open_webhooks(settings.webhooks) as webhooks,
     ):
-        yield build_state(settings, pool, redis, triton)
+        yield build_state(settings, pool, redis, triton, webhooks)
 
 
-def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: HealthProbe) -> State:
+def build_state(
+    settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: HealthProbe, webhooks: Webhooks
+) -> State:
     metrics = ApiMetrics()
     broadcaster = Broadcaster(
         metrics,
@@ -102,8 +109,14 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
     )
     subscription = Subscription(redis, broadcaster.publish, metrics)
     counts = LiveCounts(pool, broadcaster)
-    rule = Rule(settings.alert_negative_ratio_threshold, settings.alert_window_minutes, settings.alert_min_posts)
-    watch = AlertWatch(pool, redis, rule)
+    rule = Rule(
+        settings.alert_negative_ratio_threshold,
+        settings.alert_window_minutes,
+        settings.alert_min_posts,
+        webhooks=webhooks.names,
+    )
+    watch = AlertWatch(pool, redis, rule, webhooks.names)
+    webhook_metrics = WebhookMetrics(metrics.registry)
 
     async def ping_redis() -> None:
         with redis_errors():
@@ -130,6 +143,8 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
             redis=probe("redis", ping_redis),
             triton=probe("triton", triton.check, INFERENCE_TIMEOUT_S),
         ),
+        rule=rule,
+        webhooks=webhooks,
         alerts=Periodic(
             "alerts", watch.run_once, metrics, interval_s=settings.alert_interval_s, timeout_s=WORK_TIMEOUT_S
         ),
@@ -143,6 +158,16 @@ def build_state(settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: He
                 timeout_s=WORK_TIMEOUT_S,
             ),
             probe("stream", observe_stream),
+            *(
+                Periodic(
+                    f"webhook_{name}",
+                    Courier(pool, webhooks, name, webhook_metrics).run_once,
+                    metrics,
+                    interval_s=POLL_INTERVAL_S,
+                    timeout_s=TURN_TIMEOUT_S,
+                )
+                for name in webhooks.names
+            ),
         ),
     )
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.common.addresses import check_host, check_url, in_url, is_port
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
+from services.common.webhook_setting import read_webhooks
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 # 0 switches a port off.
@@ -117,7 +118,12 @@ class Settings(BaseSettings):
     alert_negative_ratio_threshold: float = Field(0.5, gt=0, lt=1)
     alert_window_minutes: int = Field(5, ge=1, le=1_440)
     alert_min_posts: int = Field(10, ge=1)
-    alert_interval_s: float = Field(10.0, gt=0, le=3_600, description="how often the alert rule is evaluated")
+    alert_interval_s: float = Field(10.0, gt=0, le=3_600, description="how often the alert rules are evaluated")
+    alert_webhooks: str = Field(
+        "",
+        repr=False,
+        description="who is told of alerts: names and URLs (%2C for a comma in them), as ops=https://hooks.example/T0/B0",
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -181,6 +187,17 @@ class Settings(BaseSettings):
         check_url(value, expected)
         return value
 
+    @field_validator("alert_webhooks")
+    @classmethod
+    def _names_and_urls(cls, value: str) -> str:
+        read_webhooks(value)
+        return value
+
+    @cached_property
+    def webhooks(self) -> dict[str, str]:
+        """The URLs of ALERT_WEBHOOKS by their names. They are secrets."""
+        return read_webhooks(self.alert_webhooks)
+
     @cached_property
     def database_dsn(self) -> str:
         """`postgresql://…`, from DATABASE_URL or the POSTGRES_ parts."""
@@ -216,7 +233,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "PASSWORD")):
+    if name.endswith(("_URL", "PASSWORD", "_WEBHOOKS")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

@@ -11,6 +11,7 @@ import redis.asyncio
 from services.api.alert_rule import Rule
 from services.api.alerts import AlertWatch
 from services.api.queries import alerts as queries
+from services.api.queries.alert_list import read_alerts
 from services.common.database import open_pool
 from services.common.errors import Transient
 from services.common.messages import AlertMessage, decode_message
@@ -90,7 +91,7 @@ async def test_an_alert_is_raised_once_holds_ends_and_rests(pool: asyncpg.Pool, 
     assert await change(watch) == "raised"
     await later(pool, minutes=6)
     assert await change(watch) == "resolved"  # too few posts
-    alerts, total = await queries.read_alerts(pool, limit=10, offset=0, alert_type=None)
+    alerts, total = await read_alerts(pool, limit=10, offset=0, alert_type=None)
     assert total == 2
     assert all(alert.resolved_at for alert in alerts)
 
@@ -99,7 +100,7 @@ async def test_the_row_says_what_was_seen(pool: asyncpg.Pool, client: redis.asyn
     await store_posts(pool, negative=9, positive=3)
     await store_posts(pool, negative=50, positive=0, age=timedelta(minutes=6))  # outside the window
     await AlertWatch(pool, client, RULE).evaluate()
-    ((alert,), _) = await queries.read_alerts(pool, limit=10, offset=0, alert_type="high_negative_ratio")
+    ((alert,), _) = await read_alerts(pool, limit=10, offset=0, alert_type="high_negative_ratio")
     assert (alert.threshold_value, alert.actual_value, alert.post_count) == (0.5, 0.75, 12)
     assert alert.window_end - alert.window_start == timedelta(minutes=5)
     assert alert.details == {"negative": 9, "total": 12, "ratio": 0.75, "window_minutes": 5, "min_posts": 10}

@@ -122,7 +122,8 @@ async def test_posts_from_before_there_were_partitions_are_carried_over(empty_da
         "SELECT post_id, source, content, author, created_at, ingested_at FROM social_media_posts ORDER BY id",
         "SELECT post_id, model_name, model_version, sentiment_label, confidence_score, emotion, emotion_confidence,"
         " emotion_model_name, emotion_model_version, analyzed_at FROM sentiment_analysis ORDER BY id",
-        "SELECT * FROM sentiment_alerts",
+        "SELECT id, alert_type, threshold_value, actual_value, window_start, window_end, post_count, triggered_at,"
+        " resolved_at, details FROM sentiment_alerts",
     )
     before = [[tuple(row) for row in await database.fetch(content)] for content in contents]
     await migrate(empty_database_url)

@@ -11,7 +11,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def window(negative: int, total: int) -> Window:
-    return Window(negative=negative, total=total, start=NOW - timedelta(minutes=5), end=NOW)
+    return Window(matching=negative, total=total, start=NOW - timedelta(minutes=5), end=NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rules of alerts in the database, what their keywords were counted, and the messages to webhooks that are on their way.
+"""Rules of alerts in the database, what their keywords were counted, and messages to webhooks on their way.
 
 Why: one rule from the settings says nothing of a product, a source or an emotion, and nobody hears of an alert who does
 not look at the dashboard.
