@@ -3,6 +3,7 @@ const NBSP = '\u00a0';
 const countFormat = new Intl.NumberFormat('en');
 const timeFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const dateFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const secondFormat = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const fullFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 export const formatCount = (count: number): string => countFormat.format(count);
@@ -19,6 +20,8 @@ export function formatPercent(fraction: number): string {
 }
 
 export const formatTime = (ms: number): string => timeFormat.format(ms);
+export const formatSecond = (ms: number): string => secondFormat.format(ms);
+export const formatDate = (ms: number): string => dateFormat.format(ms);
 export const formatFull = (ms: number): string => fullFormat.format(ms);
 
 /** The time of day, with the date in front when it is not today's. */

@@ -1,15 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import type { Bucket } from '@/api/model';
+import { type Bucket, SENTIMENTS } from '@/api/model';
 import { aggregateQuery } from '@/api/queries';
+import { TimeFigure } from '@/components/chart/TimeFigure';
+import type { TimeChartData } from '@/components/chart/types';
 import { Panel } from '@/components/Panel';
 import { QueryView } from '@/components/QueryView';
 import { Segmented } from '@/components/Segmented';
 import { useSlowClock } from '@/lib/clock';
+import { capitalize, formatCount } from '@/lib/format';
 import { fillBuckets } from './buckets';
-import { Chart } from './Chart';
-import { ChartTable } from './ChartTable';
-import { Legend } from './Legend';
 import { DEFAULT_RANGE, firstBucketMs, RANGES, type Range, type RangeId } from './ranges';
 import { summarize } from './summary';
 import './trend.css';
@@ -34,19 +34,39 @@ export function Trend() {
 
 function Figure({ rows, range }: { rows: Bucket[]; range: Range }) {
   const { bucketMs, bucketCount } = range;
-  const [hovered, setHovered] = useState<number | null>(null);
   // The window moves on with the clock, also while the server brings nothing new.
   const firstMs = firstBucketMs(useSlowClock(), bucketMs, bucketCount);
   const buckets = useMemo(
     () => fillBuckets(rows, firstMs, bucketMs, bucketCount),
     [rows, firstMs, bucketMs, bucketCount],
   );
+  const data = useMemo(() => chartData(buckets, bucketMs), [buckets, bucketMs]);
+  const isEmpty = buckets.every(({ total }) => total === 0);
   return (
-    <figure className="trend-figure" data-testid="sentiment-chart">
-      <Legend buckets={buckets} hovered={hovered} phrase={range.phrase} />
-      <Chart buckets={buckets} bucketMs={bucketMs} onHover={setHovered} />
-      <figcaption className="sr-only">{summarize(buckets, range)}</figcaption>
-      <ChartTable buckets={buckets} period={range.period} />
-    </figure>
+    <TimeFigure
+      label="Sentiment over time"
+      data={data}
+      phrase={range.phrase}
+      summary={summarize(buckets, range)}
+      note={isEmpty ? 'No posts in this time. New ones will show here.' : undefined}
+      total
+      testId="sentiment-chart"
+    />
   );
+}
+
+/** Negative stands on the base line, where changes are easiest to see. */
+function chartData(buckets: readonly Bucket[], stepMs: number): TimeChartData {
+  return {
+    kind: 'stacked',
+    times: buckets.map(({ startMs }) => startMs),
+    stepMs,
+    series: SENTIMENTS.map((sentiment) => ({
+      name: capitalize(sentiment),
+      color: sentiment,
+      values: buckets.map((bucket) => bucket[sentiment]),
+    })),
+    format: formatCount,
+    whole: true,
+  };
 }
