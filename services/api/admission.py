@@ -2,15 +2,18 @@
 
 import asyncio
 import random
+from typing import Protocol
 
-from fastapi.responses import JSONResponse
+from prometheus_client import Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.metrics import ApiMetrics
+from services.api.problems import error_answer
 
 PATHS = "/api/"
 # They cost next to nothing, and whoever looks after an overloaded server needs them.
-FREE_PATHS = frozenset({"/api/health", "/api/openapi.json"})
+# Those that ask the models need no database; they have turns of their own (asking.py).
+FREE_PATHS = frozenset({"/api/health", "/api/openapi.json", "/api/analyze", "/api/models"})
 # Any of these, so that those who were refused together do not come back together.
 RETRY_AFTER_S = (1, 2, 3)
 
@@ -23,10 +26,17 @@ class Busy(Exception):
         self.reason = reason
 
 
+class PermitMetrics(Protocol):
+    """What is counted of one kind of permits."""
+
+    requests_at_work: Gauge
+    requests_waiting: Gauge
+
+
 class Permits:
     """At most `at_work` are out. For the next one up to `waiting` wait, first come first served, `wait_s` at most."""
 
-    def __init__(self, metrics: ApiMetrics, *, at_work: int, waiting: int, wait_s: float) -> None:
+    def __init__(self, metrics: PermitMetrics, *, at_work: int, waiting: int, wait_s: float) -> None:
         self._free = asyncio.Semaphore(at_work)
         self._max_waiting = waiting
         self._wait_s = wait_s
@@ -79,7 +89,9 @@ class Admission:
             await self._permits.take()
         except Busy as busy:
             self._metrics.requests_refused.labels(busy.reason).inc()
-            await _refusal()(scope, receive, send)
+            headers = {"Retry-After": str(random.choice(RETRY_AFTER_S))}
+            answer = error_answer(scope, 429, "Too many requests at once; try again in a moment.", headers=headers)
+            await answer(scope, receive, send)
             return
         is_out = True
 
@@ -99,8 +111,3 @@ class Admission:
             await self._app(scope, receive, send_and_give_back)
         finally:
             give_back()
-
-
-def _refusal() -> JSONResponse:
-    headers = {"Retry-After": str(random.choice(RETRY_AFTER_S))}
-    return JSONResponse({"detail": "Too many requests at once; try again in a moment."}, 429, headers=headers)

@@ -1,4 +1,4 @@
-"""The body of a request that changes something: from no other site's page, small, and in time."""
+"""The body of a request: JSON, small, and in time."""
 
 import asyncio
 from typing import Any, TypeVar
@@ -7,8 +7,7 @@ from fastapi import HTTPException, Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from services.api.errors import InvalidParameter
-from services.api.same_origin import is_same_origin
+from services.api.errors import invalid
 from services.api.schemas import ErrorBody
 
 # A thousand ids need half of it.
@@ -32,19 +31,15 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-async def read_json(request: Request, model: type[Model]) -> Model:
-    """The body. HTTPException as REFUSALS say, InvalidParameter where it is not what `model` describes.
-
-    A page of another site cannot send this content type without asking first, which nobody here answers; the origin
-    is looked at all the same.
+async def read_json(request: Request, model: type[Model], *, max_bytes: int = MAX_BODY_BYTES) -> Model:
+    """The body. HTTPException as REFUSALS say (403 comes from OriginGuard), InvalidParameter where it is not what
+    `model` describes.
     """
-    if not is_same_origin(request.headers):
-        raise HTTPException(403, "Only pages of this server may do that.")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send JSON, with Content-Type: application/json.")
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
-            raw = await _bounded(request)
+            raw = await _bounded(request, max_bytes)
     except TimeoutError:
         raise HTTPException(408, f"The body did not come within {READ_TIMEOUT_S:g} seconds.") from None
     except ClientDisconnect:
@@ -52,17 +47,13 @@ async def read_json(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        raise InvalidParameter("; ".join(_sentence(item["loc"], item["msg"]) for item in error.errors()[:10])) from None
+        raise invalid(error.errors()) from None
 
 
-async def _bounded(request: Request) -> bytes:
+async def _bounded(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"The body has more than {MAX_BODY_BYTES:,} bytes.")
+        if len(body) > max_bytes:
+            raise HTTPException(413, f"The body has more than {max_bytes:,} bytes.")
     return bytes(body)
-
-
-def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    return f"{'.'.join(map(str, location)) or 'body'}: {message.removeprefix('Value error, ')}"

@@ -11,7 +11,7 @@ from services.api import frames
 from services.api.broadcast import TooManyClients
 from services.api.dependencies import StateDep
 from services.api.frame_queue import FrameQueue, QueueClosed
-from services.api.same_origin import is_same_origin
+from services.api.same_origin import is_allowed_origin
 from services.api.state import State
 from services.common.errors import Transient
 from services.common.logging import get_logger
@@ -38,7 +38,7 @@ class _Incoming(msgspec.Struct):
 
 @router.websocket("/ws/sentiment")
 async def live(websocket: WebSocket, state: StateDep) -> None:
-    if not is_same_origin(websocket.headers):
+    if not is_allowed_origin(websocket.headers, state.settings.allowed_origins):
         state.metrics.refused.labels("origin").inc()
         await websocket.close()  # before it is accepted: 403
         return

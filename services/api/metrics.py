@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from services.common.streams import dead_letter_stream, group_state, redis_errors
 
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+SIZE_BUCKETS_BYTES = (0, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
 
 
 class ApiMetrics:
@@ -20,6 +21,16 @@ class ApiMetrics:
             "Time from request to the end of its answer",
             ["method", "route"],
             buckets=LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.requests_in_flight = Gauge(
+            "undertone_http_requests_in_flight", "Requests whose answer has not ended", registry=registry
+        )
+        self.response_bytes = Histogram(
+            "undertone_http_response_bytes",
+            "Bytes of an answer's body, as sent: compressed where the client takes that",
+            ["route"],
+            buckets=SIZE_BUCKETS_BYTES,
             registry=registry,
         )
         self.requests_at_work = Gauge(

@@ -3,13 +3,23 @@
 import asyncio
 
 import h11
-from fastapi.responses import JSONResponse
+import structlog
+from starlette.types import Receive, Scope, Send
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.protocol import State
+
+from services.api.errors import RETRY_AFTER_S
+from services.api.middleware import SECURITY_HEADERS, SecurityHeaders
+from services.api.problems import error_answer, problem
+from services.api.request_id import HEADER as REQUEST_ID
+from services.api.request_id import RequestIds, new_request_id
+from services.common.logging import get_logger
+
+log = get_logger(__name__)
 
 # A request has to be here, whole, so long after the connection or its first byte. The longest is a few kilobytes.
 REQUEST_TIMEOUT_S = 10.0
@@ -31,6 +41,16 @@ CLOSE_GRACE_S = 5.0
 LINGER_S = 1.0
 
 
+async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
+    log.warning("connection_turned_away", client=scope["client"] and scope["client"][0])
+    headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store", "Connection": "close"}
+    answer = error_answer(scope, 503, "Too many connections at once; try again shortly.", headers=headers)
+    await answer(scope, receive, send)
+
+
+TURN_AWAY = RequestIds(SecurityHeaders(_turn_away))
+
+
 class HttpProtocol(H11Protocol):
     _is_http = True
     _awaited: asyncio.TimerHandle | None = None
@@ -42,6 +62,17 @@ class HttpProtocol(H11Protocol):
             transport.abort()
             return
         self._await_request()
+
+    def handle_events(self) -> None:
+        # uvicorn would refuse as well, in words of its own.
+        limit, app = self.limit_concurrency, self.app
+        if limit is not None and max(len(self.connections), len(self.tasks)) >= limit:
+            self.app = TURN_AWAY
+        self.limit_concurrency = None
+        try:
+            super().handle_events()
+        finally:
+            self.limit_concurrency, self.app = limit, app
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -93,7 +124,12 @@ class HttpProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """As the other errors are."""
-        answer = JSONResponse({"detail": msg}, 400, headers={"Connection": "close"})
+        # Not even a path is known of it, nor was there a header to take an id from.
+        request_id = new_request_id()
+        headers = {**SECURITY_HEADERS, REQUEST_ID: request_id, "Cache-Control": "no-store", "Connection": "close"}
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            log.debug("malformed_request", reason=msg, client=self.client and self.client[0])
+            answer = problem(400, msg, "", headers=headers)
         for event in (
             h11.Response(status_code=400, headers=answer.raw_headers, reason=b"Bad Request"),
             h11.Data(data=bytes(answer.body)),

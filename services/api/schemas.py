@@ -5,16 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from services.api.problems import Problem
+
 SentimentLabel = Literal["negative", "neutral", "positive"]
 ConnectionState = Literal["connected", "disconnected"]
 Period = Literal["minute", "ten_minute", "hour", "day"]
 Percentage = Annotated[float, Field(ge=0, le=100)]
 
 
-class ErrorBody(BaseModel):
-    """Every error."""
-
-    detail: str = Field(examples=["limit: Input should be less than or equal to 100"])
+# The name that routes know it by.
+ErrorBody = Problem
 
 
 class Services(BaseModel):

@@ -69,7 +69,7 @@ async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe
             waiting=settings.api_requests_waiting,
             wait_s=settings.api_wait_s,
         )
-        app = create_app(settings.frontend_dist, state.metrics, permits)
+        app = create_app(settings.frontend_dist, state.metrics, permits, settings.allowed_origins)
         app.state.undertone = state
         server = Server(
             uvicorn.Config(

@@ -36,3 +36,22 @@ def in_url(host: str) -> str:
 
 def is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= 65_535
+
+
+def origin_of(text: str) -> str:
+    """An origin as a browser sends it: in lower case, without the default port. ValueError if it is none."""
+    expected = "expected origins as https://dashboard.example or http://localhost:3000, with a comma between them"
+    if text.strip() == "*":
+        # There is no log-in: what keeps others out may be no more than where the server can be reached from.
+        raise ValueError("* would let every page that anybody here visits read and change everything; name the origins")
+    try:
+        parts = urlsplit(text.strip().lower().removesuffix("/"))
+        port = parts.port
+        if parts.scheme not in ("http", "https") or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError
+        check_host(parts.hostname or "")
+    except ValueError:
+        raise ValueError(expected) from None
+    host = in_url(parts.hostname or "")
+    is_default = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{port}"

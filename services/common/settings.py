@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.addresses import check_host, check_url, in_url, is_port
+from services.common.addresses import check_host, check_url, in_url, is_port, origin_of
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
 from services.common.webhook_setting import read_webhooks
@@ -98,6 +98,10 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", description="address that API and dashboard listen on; 0.0.0.0: everywhere")
     api_port: Port = 8000
+    cors_origins: str = Field(
+        "",
+        description="pages of these origins may use the API too, comma between: https://a.example,http://localhost:3000",
+    )
     frontend_port: Port = Field(3000, description="port of the dashboard's own web server under Docker compose")
     frontend_dist: Path = Field(Path("frontend/dist"), description="the built dashboard, served by the API at /")
     api_requests_at_work: int = Field(
@@ -155,6 +159,11 @@ class Settings(BaseSettings):
         check_host(host)
         return f"{host}:{port}"
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        return ",".join(origin_of(part) for part in value.split(",") if part.strip())
+
     @field_validator("postgres_host", "redis_host", "api_host")
     @classmethod
     def _host(cls, value: str) -> str:
@@ -205,6 +214,11 @@ class Settings(BaseSettings):
             return self.database_url
         user, password = quote(self.postgres_user, safe=""), quote(self.postgres_password, safe="")
         return f"postgresql://{user}:{password}@{in_url(self.postgres_host)}:{self.postgres_port}/{self.postgres_db}"
+
+    @cached_property
+    def allowed_origins(self) -> frozenset[str]:
+        """CORS_ORIGINS as browsers write them; our own origin needs no mention."""
+        return frozenset(self.cors_origins.split(",")) - {""}
 
     @cached_property
     def redis_dsn(self) -> str:

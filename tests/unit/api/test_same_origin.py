@@ -3,7 +3,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from services.api.same_origin import is_same_origin
+from services.api.same_origin import is_allowed_origin
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from services.api.same_origin import is_same_origin
 )
 def test_only_pages_of_this_host_or_no_browser(host: str, origin: str | None, allowed: bool) -> None:
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
-    assert is_same_origin(Headers(headers)) is allowed
+    assert is_allowed_origin(Headers(headers), frozenset()) is allowed
