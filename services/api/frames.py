@@ -7,6 +7,7 @@ import msgspec
 
 from services.api.feed_sample import FeedReport
 from services.common.messages import AlertMessage, AnalysedPost
+from services.common.moments import EPOCH, MILLISECOND
 
 _encoder = msgspec.json.Encoder()
 
@@ -23,7 +24,10 @@ class SentimentData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostData(msgspec.Struct, frozen=True, kw_only=True):
-    """Flat and nested at once: clients of either dialect find what they look for. `timestamp`: when it was analysed."""
+    """Flat and nested at once: clients of either dialect find what they look for. `timestamp`: when it was analysed.
+
+    `queued_at`: when it came into the stream; null where its worker does not say.
+    """
 
     post_id: str
     content: str
@@ -34,6 +38,7 @@ class PostData(msgspec.Struct, frozen=True, kw_only=True):
     confidence_score: float
     emotion: str
     timestamp: datetime
+    queued_at: datetime | None
     sentiment: SentimentData
 
 
@@ -61,6 +66,7 @@ def new_post(analysed: AnalysedPost) -> str:
         confidence_score=analysis.confidence,
         emotion=analysis.emotion,
         timestamp=analysed.analysed_at,
+        queued_at=None if analysed.queued_ms is None else EPOCH + analysed.queued_ms * MILLISECOND,
         sentiment=SentimentData(
             label=analysis.sentiment_label,
             sentiment_label=analysis.sentiment_label,

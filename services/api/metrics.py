@@ -1,12 +1,43 @@
 """What the API counts, in Prometheus' terms, in a registry of its own."""
 
+from typing import NamedTuple
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from redis.asyncio import Redis
 
 from services.common.streams import dead_letter_stream, group_state, redis_errors
 
+# From a single post on an idle machine to one that waited for hours while a server was away.
+POST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200)
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZE_BUCKETS_BYTES = (0, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
+
+
+class StreamNumbers(NamedTuple):
+    """`lag`: posts that no worker has read; `pending`: read, not acknowledged."""
+
+    lag: int
+    pending: int
+    consumers: int
+    dead_letters: int
+
+
+class InferenceMetrics:
+    """Requests that ask the models, whose turns are their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests_at_work = Gauge(
+            "undertone_inference_requests_at_work", "Requests for inference that have their turn now", registry=registry
+        )
+        self.requests_waiting = Gauge(
+            "undertone_inference_requests_waiting", "Requests for inference that wait for it", registry=registry
+        )
+        self.requests_refused = Counter(
+            "undertone_inference_requests_refused",
+            "Requests for inference answered with 429: full (too many waited already) or waited (for too long)",
+            ["reason"],
+            registry=registry,
+        )
 
 
 class ApiMetrics:
@@ -56,6 +87,12 @@ class ApiMetrics:
         self.posts_left_out = Counter(
             "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry
         )
+        self.post_seconds = Histogram(
+            "undertone_post_latency_seconds",
+            "From a post's arrival in the stream until this process hands it to its browsers",
+            buckets=POST_BUCKETS_S,
+            registry=registry,
+        )
         self.bad_messages = Counter(
             "undertone_channel_bad_messages", "Messages on the results channel that were skipped", registry=registry
         )
@@ -70,6 +107,10 @@ class ApiMetrics:
         self.stream_pending = Gauge("undertone_stream_pending", "Posts read, not acknowledged", registry=registry)
         self.stream_consumers = Gauge("undertone_stream_consumers", "Consumers known to the group", registry=registry)
         self.dead_letters = Gauge("undertone_dead_letters", "Posts given up", registry=registry)
+        # The same for those who read them here; None while Redis is away.
+        self.stream: StreamNumbers | None = None
+
+        self.inference = InferenceMetrics(registry)
 
     def text(self) -> bytes:
         """The exposition in Prometheus' text format; the process's own metrics and those of libraries follow ours."""
@@ -85,6 +126,8 @@ class ApiMetrics:
         except BaseException:
             for gauge in gauges:
                 gauge.set(float("nan"))
+            self.stream = None
             raise
-        for gauge, value in zip(gauges, (state.lag, state.pending, state.consumers, dead), strict=True):
+        self.stream = StreamNumbers(state.lag, state.pending, state.consumers, dead)
+        for gauge, value in zip(gauges, self.stream, strict=True):
             gauge.set(value)

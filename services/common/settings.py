@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     )
 
     triton_url: str = Field("localhost:8001", description="Triton's gRPC endpoint, host:port")
+    triton_metrics_url: str = Field(
+        "", description="http://localhost:8002/metrics, for its GPU, CPU and memory on the dashboard; empty: without"
+    )
     model_repository: Path = Field(Path("model_repository"), description="the folder that Triton serves (tokenizers)")
     sentiment_model: str = Field("sentiment", description="Triton's name of the sentiment model")
     emotion_triton_model: str = Field("emotion", description="Triton's name of the emotion model")
@@ -111,6 +114,25 @@ class Settings(BaseSettings):
         256, ge=0, description="requests that wait for their turn; further ones get 429 at once"
     )
     api_wait_s: float = Field(5.0, gt=0, le=600, description="a request whose turn has not come after so long gets 429")
+    api_inferences_at_work: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="requests of /predict and /api/analyze that are worked on at once; Triton merges what they ask",
+    )
+    api_inferences_waiting: int = Field(
+        256, ge=0, description="such requests that wait for their turn, up to API_WAIT_S; further ones get 429 at once"
+    )
+    api_inference_max_texts: int = Field(32, ge=1, le=10_000, description="texts in one of them; more are refused")
+    api_inference_max_chars: int = Field(
+        40_000, ge=1, le=10_000_000, description="characters of one of its texts; longer ones are refused, not cut"
+    )
+    api_inference_max_body_bytes: int = Field(
+        1_000_000,
+        ge=1_000,
+        le=1_000_000_000,
+        description="its body; larger ones get 413. Every connection may hold so much memory while it sends",
+    )
     websocket_queue_size: int = Field(
         256, ge=1, le=100_000, description="messages waiting for one browser; beyond it the oldest are dropped"
     )
@@ -192,6 +214,15 @@ class Settings(BaseSettings):
     def _redis_scheme(cls, value: str) -> str:
         expected = "redis://:password@host:port/0"
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError(f"expected {expected}")
+        check_url(value, expected)
+        return value
+
+    @field_validator("triton_metrics_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        expected = "http://host:port/metrics"
+        if value and not (value.startswith(("http://", "https://")) and value.rpartition("://")[2].strip("/")):
             raise ValueError(f"expected {expected}")
         check_url(value, expected)
         return value

@@ -112,6 +112,7 @@ def service_environment(plan: Plan, passwords: Passwords) -> dict[str, str]:
         environment["REDIS_URL"] = f"redis://:{passwords.redis}@{LOOPBACK}:{s.local_redis_port}/0"
     if not plan.named.triton:
         environment["TRITON_URL"] = f"{LOOPBACK}:{s.local_triton_grpc_port}"
+        environment["TRITON_METRICS_URL"] = f"http://{LOOPBACK}:{s.local_triton_metrics_port}/metrics"
     return environment
 
 

@@ -67,6 +67,7 @@ def test_services_learn_the_addresses_of_the_embedded_servers() -> None:
     assert environment["DATABASE_URL"] == "postgresql://undertone:pg-secret@127.0.0.1:54329/mood"
     assert environment["REDIS_URL"] == "redis://:redis-secret@127.0.0.1:7000/0"
     assert environment["TRITON_URL"] == "127.0.0.1:8001"
+    assert environment["TRITON_METRICS_URL"] == "http://127.0.0.1:8002/metrics"
     assert Path(environment["MODEL_REPOSITORY"]).is_absolute()
     assert environment["PYTHONUNBUFFERED"] == "1"
 

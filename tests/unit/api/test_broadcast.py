@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.api import frames
@@ -132,7 +133,8 @@ async def test_closing_ends_every_browser_waits_for_them_and_admits_nobody() -> 
 
 
 def test_a_post_speaks_every_dialect_of_the_contract() -> None:
-    (analysed,) = analysed_posts(1)
+    (plain,) = analysed_posts(1)
+    analysed = msgspec.structs.replace(plain, queued_ms=1_767_225_600_250)
     frame = json.loads(frames.new_post(analysed))
     assert frame["type"] == "new_post"
     assert frame["data"] == {
@@ -145,6 +147,7 @@ def test_a_post_speaks_every_dialect_of_the_contract() -> None:
         "confidence_score": 0.75,
         "emotion": "anger",
         "timestamp": "2026-01-01T00:00:01Z",
+        "queued_at": "2026-01-01T00:00:00.250000Z",
         "sentiment": {
             "label": "negative",
             "sentiment_label": "negative",
@@ -154,3 +157,4 @@ def test_a_post_speaks_every_dialect_of_the_contract() -> None:
             "model_version": 0,
         },
     }
+    assert json.loads(frames.new_post(plain))["data"]["queued_at"] is None

@@ -84,6 +84,9 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("TRITON_URL", "host:0"),
         ("TRITON_URL", "host:65536"),
         ("TRITON_URL", "a host:1"),
+        ("TRITON_METRICS_URL", "host:8002"),
+        ("TRITON_METRICS_URL", "http://"),
+        ("TRITON_METRICS_URL", "http://host:port/metrics"),
         ("REDIS_URL", "redis://host:port"),
         ("REDIS_URL", "redis://[::1"),
         ("REDIS_URL", "redis://host:0"),
@@ -151,3 +154,49 @@ def test_any_file_is_settings_or_a_sentence(tmp_path: Path, raw: bytes) -> None:
     else:
         assert settings.database_dsn.encode()
         assert settings.redis_dsn.encode()
+
+
+def test_webhooks_are_names_and_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOKS", "ops=https://hooks.example/T0/B0?a=b, team-2=http://u:p@[::1]:8080/x%2Cy,")
+    assert read_settings().webhooks == {
+        "ops": "https://hooks.example/T0/B0?a=b",
+        "team-2": "http://u:p@[::1]:8080/x%2Cy",
+    }
+
+
+def test_without_webhooks_there_are_none() -> None:
+    assert read_settings().webhooks == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("https://hooks.example/secret", "entry 1: expected name=https"),
+        ("Ops=https://hooks.example/secret", "entry 1: expected name"),
+        ("=https://hooks.example/secret", "entry 1: expected name"),
+        ("a=https://x/secret,a=https://y/secret", "entry 2: there is a webhook a before it"),
+        ("a=ftp://x/secret", "the URL of a is not usable"),
+        ("a=https:///secret", "the URL of a is not usable"),
+        ("a=https://x:0/secret", "the URL of a is not usable"),
+        ("a=https://x:99999/secret", "the URL of a is not usable"),
+        ("a=https://x/secret#part", "the URL of a is not usable"),
+        ("a=https://x/se cret", "the URL of a is not usable"),
+        ("a=https://exämple/secret", "the URL of a is not usable"),
+        ("a=https://[x/secret", "the URL of a is not usable"),
+        (",".join(f"w{n}=https://x/secret" for n in range(11)), "11 webhooks are more than 10"),
+    ],
+)
+def test_a_webhook_that_is_none_is_told_at_the_start_without_its_url(
+    monkeypatch: pytest.MonkeyPatch, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOKS", value)
+    with pytest.raises(ConfigurationError) as refusal:
+        read_settings()
+    assert complaint in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+    assert "se cret" not in str(refusal.value)
+
+
+def test_settings_do_not_show_the_urls_of_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOKS", "ops=https://hooks.example/secret")
+    assert "secret" not in repr(read_settings())
