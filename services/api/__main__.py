@@ -11,7 +11,8 @@ from services.inference.analyzer import open_analyzer
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
     # The port first: if it is taken, nothing else was touched.
     with bind(settings.api_host, settings.api_port) as listener:
-        async with open_analyzer(settings) as analyzer:
+        # Turns bound what is at Triton, where it merges; beside it the health probe is to find a place at once.
+        async with open_analyzer(settings, settings.api_inference_texts_at_work + 1) as analyzer:
             await serve(settings, stopping, analyzer, listener)
 
 

@@ -2,9 +2,7 @@
 
 import asyncio
 import random
-from typing import Protocol
 
-from prometheus_client import Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.metrics import ApiMetrics
@@ -12,7 +10,7 @@ from services.api.problems import error_answer
 
 PATHS = "/api/"
 # They cost next to nothing, and whoever looks after an overloaded server needs them.
-# Those that ask the models need no database; they have turns of their own (asking.py).
+# Those that ask the models need no database; they have turns of their own (turns.py).
 FREE_PATHS = frozenset({"/api/health", "/api/openapi.json", "/api/analyze", "/api/models"})
 # Any of these, so that those who were refused together do not come back together.
 RETRY_AFTER_S = (1, 2, 3)
@@ -26,17 +24,10 @@ class Busy(Exception):
         self.reason = reason
 
 
-class PermitMetrics(Protocol):
-    """What is counted of one kind of permits."""
-
-    requests_at_work: Gauge
-    requests_waiting: Gauge
-
-
 class Permits:
     """At most `at_work` are out. For the next one up to `waiting` wait, first come first served, `wait_s` at most."""
 
-    def __init__(self, metrics: PermitMetrics, *, at_work: int, waiting: int, wait_s: float) -> None:
+    def __init__(self, metrics: ApiMetrics, *, at_work: int, waiting: int, wait_s: float) -> None:
         self._free = asyncio.Semaphore(at_work)
         self._max_waiting = waiting
         self._wait_s = wait_s

@@ -20,11 +20,14 @@ from services.api.request_id import RequestIds
 from services.api.routes import (
     alert_rules,
     alerts,
+    analyze,
     counts,
     dead_letters,
     health,
     metrics,
+    models,
     posts,
+    predict,
     sentiment,
     webhooks,
 )
@@ -68,9 +71,9 @@ def create_app(
     )
     install_error_handlers(app)
     install_openapi(app)
-    for module in (posts, sentiment, counts, alerts, alert_rules, webhooks, dead_letters):
+    for module in (posts, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
         app.include_router(module.router, responses=BUSY)
-    for free_module in (health, metrics, live):
+    for free_module in (models, predict, health, metrics, live):
         app.include_router(free_module.router)
     app.add_api_route("/api/{path:path}", unknown, methods=list(METHODS), include_in_schema=False)
     app.mount("/", Dashboard(frontend_dist), name="dashboard")

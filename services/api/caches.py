@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.api.cache import MAX_STALE_S, Cached, TtlCache
 from services.api.count_schemas import SourceList, Totals
+from services.api.model_schemas import ModelList
 from services.api.queries.posts import Total
 from services.api.schemas import Counts, Percentages, PostPage, Stats
 
@@ -23,7 +24,8 @@ STALE = {
 class Caches:
     """A few seconds each; the keys are the parameters of the request, never the time.
 
-    `aggregates` and `emotion_aggregates` are encoded ones that end now: at most half a megabyte each. `first_pages`
+    `aggregates` and `emotion_aggregates` are encoded ones that end now: at most half a megabyte each. `inference` are
+    encoded InferenceStatistics by minutes, 30 kB each. `first_pages`
     are asked for anew each time and kept for when the database is away, in few sizes: a hundred posts of the greatest
     length are 16 MB.
     """
@@ -36,6 +38,8 @@ class Caches:
     aggregates: TtlCache[bytes]
     emotion_aggregates: TtlCache[bytes]
     first_pages: TtlCache[PostPage]
+    models: TtlCache[ModelList]
+    inference: TtlCache[bytes]
 
 
 def open_caches() -> Caches:
@@ -48,6 +52,8 @@ def open_caches() -> Caches:
         aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
         emotion_aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
         first_pages=TtlCache(0.0, 2, max_kept_s=0.0, max_stale_s=MAX_STALE_S),
+        models=TtlCache(2.0, 1, max_kept_s=2.0),
+        inference=TtlCache(1.0, 15, max_kept_s=1.0),
     )
 
 

@@ -26,8 +26,10 @@ class InferenceMetrics:
     """Requests that ask the models, whose turns are their own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests_at_work = Gauge(
-            "undertone_inference_requests_at_work", "Requests for inference that have their turn now", registry=registry
+        self.texts_at_work = Gauge(
+            "undertone_inference_texts_at_work",
+            "Texts of requests for inference that have their turn",
+            registry=registry,
         )
         self.requests_waiting = Gauge(
             "undertone_inference_requests_waiting", "Requests for inference that wait for it", registry=registry

@@ -12,7 +12,7 @@ import uvicorn
 from services.api.admission import Permits
 from services.api.app import create_app
 from services.api.protocols import MAX_INCOMING_BYTES, MAX_TURNED_AWAY, HttpProtocol, WebSocketProtocol
-from services.api.state import HealthProbe, open_state
+from services.api.state import Inference, open_state
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
 from services.common.settings import Settings
@@ -55,14 +55,14 @@ def allow_open_files(count: int) -> None:
         )
 
 
-async def serve(settings: Settings, stopping: asyncio.Event, triton: HealthProbe, listener: socket.socket) -> None:
+async def serve(settings: Settings, stopping: asyncio.Event, inference: Inference, listener: socket.socket) -> None:
     """Serves until `stopping`; then says goodbye to browsers (1001), finishes requests, and returns, within seconds.
 
     Whatever is away comes and goes without us; ConfigurationError if the database or Redis refuses us.
     """
     max_connections = settings.max_websocket_clients + MAX_HTTP_CONNECTIONS
     allow_open_files(max_connections + MAX_TURNED_AWAY + OTHER_FILES)
-    async with open_state(settings, triton) as state, asyncio.TaskGroup() as tasks:
+    async with open_state(settings, inference) as state, asyncio.TaskGroup() as tasks:
         permits = Permits(
             state.metrics,
             at_work=settings.api_requests_at_work,

@@ -1,7 +1,7 @@
 """What one API process holds: its connections, its background work, its caches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
 from services.api.queries.totals import check_tables
 from services.api.subscription import Subscription
+from services.api.turns import Turns
 from services.api.webhook_delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
 from services.api.webhooks import Webhooks, open_webhooks
 from services.common.database import open_pool
@@ -26,6 +27,9 @@ from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
 from services.common.streams import open_redis, redis_errors
+from services.inference.scorer import Cut, Role, Scored
+from services.inference.served import Models
+from services.inference.tokenizer import Input
 
 # Beside those of the requests at work: for the probes, the counts, the alert rule, which wait for each other.
 OWN_CONNECTIONS = 2
@@ -43,11 +47,17 @@ FEED_REPORT_INTERVAL_S = 1.0
 MIGRATION_GRACE_S = 2.0
 
 
-class HealthProbe(Protocol):
-    """What the API asks of inference for its health."""
+class Inference(Protocol):
+    """What the API asks of the models; an Analyzer."""
 
     async def check(self) -> None:
         """Returns after a real inference on every model; Transient if one did not succeed."""
+
+    async def models(self) -> Models:
+        """The models in service; Transient while Triton has not answered yet."""
+
+    async def score(self, inputs: Sequence[Input], roles: Sequence[Role], cut: Cut | None) -> Scored:
+        """Every score of each input by the models of these roles; errors as of Scorer.score."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class State:
     settings: Settings
     pool: asyncpg.Pool
     redis: Redis
+    inference: Inference
+    turns: Turns
     metrics: ApiMetrics
     broadcaster: Broadcaster
     subscription: Subscription
@@ -86,7 +98,7 @@ class State:
 
 
 @asynccontextmanager
-async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[State]:
+async def open_state(settings: Settings, inference: Inference) -> AsyncIterator[State]:
     """Opens also while everything is away: connections are made when they are first used."""
     pool_size = settings.api_requests_at_work + OWN_CONNECTIONS
     async with (
@@ -94,11 +106,11 @@ async def open_state(settings: Settings, triton: HealthProbe) -> AsyncIterator[S
         open_redis(settings.redis_dsn) as redis,
         open_webhooks(settings.webhooks) as webhooks,
     ):
-        yield build_state(settings, pool, redis, triton, webhooks)
+        yield build_state(settings, pool, redis, inference, webhooks)
 
 
 def build_state(
-    settings: Settings, pool: asyncpg.Pool, redis: Redis, triton: HealthProbe, webhooks: Webhooks
+    settings: Settings, pool: asyncpg.Pool, redis: Redis, inference: Inference, webhooks: Webhooks
 ) -> State:
     metrics = ApiMetrics()
     broadcaster = Broadcaster(
@@ -133,6 +145,13 @@ def build_state(
         settings=settings,
         pool=pool,
         redis=redis,
+        inference=inference,
+        turns=Turns(
+            metrics.inference,
+            texts_at_work=settings.api_inference_texts_at_work,
+            waiting=settings.api_inferences_waiting,
+            wait_s=settings.api_wait_s,
+        ),
         metrics=metrics,
         broadcaster=broadcaster,
         subscription=subscription,
@@ -141,7 +160,7 @@ def build_state(
         probes=Probes(
             database=probe("database", lambda: check_tables(pool)),
             redis=probe("redis", ping_redis),
-            triton=probe("triton", triton.check, INFERENCE_TIMEOUT_S),
+            triton=probe("triton", inference.check, INFERENCE_TIMEOUT_S),
         ),
         rule=rule,
         webhooks=webhooks,

@@ -114,14 +114,14 @@ class Settings(BaseSettings):
         256, ge=0, description="requests that wait for their turn; further ones get 429 at once"
     )
     api_wait_s: float = Field(5.0, gt=0, le=600, description="a request whose turn has not come after so long gets 429")
-    api_inferences_at_work: int = Field(
+    api_inference_texts_at_work: int = Field(
         64,
         ge=1,
         le=10_000,
-        description="requests of /predict and /api/analyze that are worked on at once; Triton merges what they ask",
+        description="texts of /predict and /api/analyze that are worked on at once; Triton merges those of all callers",
     )
     api_inferences_waiting: int = Field(
-        256, ge=0, description="such requests that wait for their turn, up to API_WAIT_S; further ones get 429 at once"
+        256, ge=0, description="such requests that wait, API_WAIT_S at most; further ones get 429 at once"
     )
     api_inference_max_texts: int = Field(32, ge=1, le=10_000, description="texts in one of them; more are refused")
     api_inference_max_chars: int = Field(

@@ -44,6 +44,15 @@ def top_labels(scores: NDArray[np.float32], labels: Sequence[str]) -> list[Verdi
     return [(labels[i], float(scores[row, i])) for row, i in enumerate(best)]
 
 
+def ranked(values: NDArray[np.float32], labels: Sequence[str]) -> list[list[Verdict]]:
+    """Every label of each row with its value, falling; of equal ones the last label first, as
+    text-embeddings-inference has it.
+    """
+    # The shortest decimal that is the same float32.
+    written = [[(label, float(str(value))) for label, value in zip(labels, row, strict=True)] for row in values]
+    return [sorted(row, key=lambda verdict: verdict[1])[::-1] for row in written]
+
+
 def with_neutral_band(label: str, score: float, labels: Sequence[str], neutral_below: float) -> str:
     """Models without a neutral class (SST-2) call an unsure post neutral; others are taken at their word."""
     return NEUTRAL if NEUTRAL not in labels and score < neutral_below else label

@@ -16,13 +16,15 @@ from websockets.exceptions import ConnectionClosed
 from services.api.server import bind, serve
 from services.common.errors import Transient
 from services.common.settings import Settings
+from services.inference.scorer import Scored
+from services.inference.served import Models
 from tests.embedded import free_port
 from tests.processes import service
 from tests.waiting import eventually
 
 
 class Inference:
-    """A probe of inference whose answer the test decides."""
+    """Models that answer nobody, and a probe of them whose answer the test decides."""
 
     def __init__(self) -> None:
         self.works = True
@@ -30,6 +32,12 @@ class Inference:
     async def check(self) -> None:
         if not self.works:
             raise Transient("no inference")
+
+    async def models(self) -> Models:
+        raise Transient("no models")
+
+    async def score(self, _inputs: object, _roles: object, _cut: object) -> Scored:
+        raise Transient("no inference")
 
 
 class Api:
