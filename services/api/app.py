@@ -23,6 +23,7 @@ from services.api.routes import (
     analyze,
     counts,
     dead_letters,
+    exports,
     health,
     metrics,
     models,
@@ -69,9 +70,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.permits = permits
     install_error_handlers(app)
     install_openapi(app)
-    for module in (posts, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
+    for module in (posts, exports, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
         app.include_router(module.router, responses=BUSY)
     for free_module in (models, predict, health, metrics, live):
         app.include_router(free_module.router)

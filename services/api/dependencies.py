@@ -7,6 +7,7 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import HTTPConnection
 
+from services.api.admission import Permits
 from services.api.state import State
 
 
@@ -16,6 +17,15 @@ def get_state(connection: HTTPConnection) -> State:
 
 
 StateDep = Annotated[State, Depends(get_state)]
+
+
+async def get_permits(connection: HTTPConnection) -> Permits | None:
+    permits: Permits | None = connection.app.state.permits
+    return permits
+
+
+# For work after an answer has begun: until then the request has one. None: everybody is admitted.
+PermitsDep = Annotated[Permits | None, Depends(get_permits)]
 
 
 def _storable(text: str) -> str:

@@ -14,6 +14,7 @@ from services.api.alerts import AlertWatch
 from services.api.broadcast import Broadcaster
 from services.api.caches import Caches, open_caches
 from services.api.counts import INTERVAL_S, LiveCounts
+from services.api.exports.slots import Slots
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
@@ -79,6 +80,7 @@ class State:
     subscription: Subscription
     counts: LiveCounts
     caches: Caches
+    exports: Slots
     probes: Probes
     rule: Rule
     alerts: Periodic
@@ -157,6 +159,7 @@ def build_state(
         subscription=subscription,
         counts=counts,
         caches=open_caches(),
+        exports=Slots(settings.api_exports_at_once),
         probes=Probes(
             database=probe("database", lambda: check_tables(pool)),
             redis=probe("redis", ping_redis),

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="its body; larger ones get 413. Every connection may hold so much memory while it sends",
     )
+    api_exports_at_once: int = Field(
+        2, ge=1, le=100, description="files of posts that may be downloaded at once; further requests for one get 429"
+    )
     websocket_queue_size: int = Field(
         256, ge=1, le=100_000, description="messages waiting for one browser; beyond it the oldest are dropped"
     )
