@@ -30,6 +30,7 @@ from services.api.routes import (
     posts,
     predict,
     sentiment,
+    statistics,
     webhooks,
 )
 from services.api.same_origin import OriginGuard
@@ -75,7 +76,7 @@ def create_app(
     install_openapi(app)
     for module in (posts, exports, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
         app.include_router(module.router, responses=BUSY)
-    for free_module in (models, predict, health, metrics, live):
+    for free_module in (models, predict, statistics, health, metrics, live):
         app.include_router(free_module.router)
     app.add_api_route("/api/{path:path}", unknown, methods=list(METHODS), include_in_schema=False)
     app.mount("/", Dashboard(frontend_dist), name="dashboard")

@@ -11,10 +11,13 @@ from redis.asyncio import Redis
 
 from services.api.alert_rule import Rule
 from services.api.alerts import AlertWatch
+from services.api.arrivals import Arrivals
 from services.api.broadcast import Broadcaster
 from services.api.caches import Caches, open_caches
 from services.api.counts import INTERVAL_S, LiveCounts
 from services.api.exports.slots import Slots
+from services.api.inference_watch import INTERVAL_S as LOOK_INTERVAL_S
+from services.api.inference_watch import InferenceWatch, Sources, open_sources
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
@@ -24,6 +27,7 @@ from services.api.turns import Turns
 from services.api.webhook_delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
 from services.api.webhooks import Webhooks, open_webhooks
 from services.common.database import open_pool
+from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
@@ -78,6 +82,9 @@ class State:
     metrics: ApiMetrics
     broadcaster: Broadcaster
     subscription: Subscription
+    arrivals: Arrivals
+    watch: InferenceWatch
+    watching: Periodic
     counts: LiveCounts
     caches: Caches
     exports: Slots
@@ -89,7 +96,8 @@ class State:
 
     @property
     def periodic(self) -> tuple[Periodic, ...]:
-        return (self.probes.database, self.probes.redis, self.probes.triton, self.alerts, *self.other_work)
+        probes = self.probes
+        return (probes.database, probes.redis, probes.triton, self.alerts, self.watching, *self.other_work)
 
     def background(self, stopping: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """Everything that runs beside the web server, for a task group."""
@@ -107,12 +115,13 @@ async def open_state(settings: Settings, inference: Inference) -> AsyncIterator[
         open_pool(settings.database_dsn, max_size=pool_size, server_settings=PLANNING | SERVER_LIMITS) as pool,
         open_redis(settings.redis_dsn) as redis,
         open_webhooks(settings.webhooks) as webhooks,
+        open_sources(settings) as sources,
     ):
-        yield build_state(settings, pool, redis, inference, webhooks)
+        yield build_state(settings, pool, redis, inference, webhooks, sources=sources)
 
 
 def build_state(
-    settings: Settings, pool: asyncpg.Pool, redis: Redis, inference: Inference, webhooks: Webhooks
+    settings: Settings, pool: asyncpg.Pool, redis: Redis, inference: Inference, webhooks: Webhooks, *, sources: Sources
 ) -> State:
     metrics = ApiMetrics()
     broadcaster = Broadcaster(
@@ -121,7 +130,15 @@ def build_state(
         max_clients=settings.max_websocket_clients,
         posts_per_s=settings.feed_posts_per_s,
     )
-    subscription = Subscription(redis, broadcaster.publish, metrics)
+    arrivals = Arrivals(metrics)
+    inference_watch = InferenceWatch(sources, inference.models, arrivals, metrics)
+
+    def deliver(message: ChannelMessage) -> None:
+        broadcaster.publish(message)
+        if isinstance(message, ResultsMessage):
+            arrivals.note(message)
+
+    subscription = Subscription(redis, deliver, metrics)
     counts = LiveCounts(pool, broadcaster)
     rule = Rule(
         settings.alert_negative_ratio_threshold,
@@ -157,6 +174,11 @@ def build_state(
         metrics=metrics,
         broadcaster=broadcaster,
         subscription=subscription,
+        arrivals=arrivals,
+        watch=inference_watch,
+        watching=Periodic(
+            "inference", inference_watch.look, metrics, interval_s=LOOK_INTERVAL_S, timeout_s=WORK_TIMEOUT_S
+        ),
         counts=counts,
         caches=open_caches(),
         exports=Slots(settings.api_exports_at_once),
