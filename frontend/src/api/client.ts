@@ -26,6 +26,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the server says that what was asked for does not exist: asking again would not change that. */
+export const isMissing = (error: Error | null): boolean =>
+  error instanceof ApiError && error.status === 404;
+
 const TIMEOUT_MS = 15_000;
 /** Its database is away, and this is what it said so many seconds ago. */
 const STALE_HEADER = 'x-undertone-stale';

@@ -43,7 +43,7 @@ test('reads an alert row, of which some columns may be missing', () => {
     triggered_at: '2026-01-15T12:05:01Z',
   };
   expect(parse({ type: 'alert', data })?.data).toMatchObject({
-    id: '7',
+    id: 7,
     threshold: 0.5,
     actual: 0.62,
     resolvedAtMs: null,

@@ -1,6 +1,7 @@
 import { readCount, readFields, readNumber } from '@/lib/read';
+import { readAlert } from './alertRow';
 import type { Alert, FeedShare, Metrics, Post } from './model';
-import { readAlert, readCounts, readPost } from './parse';
+import { readCounts, readPost } from './parse';
 
 /** The data of each message the dashboard acts on, by its type. */
 export interface MessageData {

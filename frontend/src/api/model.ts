@@ -43,9 +43,21 @@ export interface Distribution {
   emotions: { label: string; count: number }[];
 }
 
+/** `unknown`: of a later server. */
+export type AlertKind = 'sentiment_ratio' | 'emotion_ratio' | 'volume' | 'unknown';
+
 export interface Alert {
-  id: string;
+  id: number;
   type: string;
+  kind: AlertKind;
+  /** 0: the rule of the server's settings; null: not known. */
+  ruleId: number | null;
+  ruleName: string;
+  /** What it counted, and in which posts; null: any. */
+  sentiment: string | null;
+  emotion: string | null;
+  source: string | null;
+  keyword: string | null;
   threshold: number;
   actual: number;
   windowStartMs: number;
@@ -53,6 +65,8 @@ export interface Alert {
   postCount: number;
   triggeredAtMs: number;
   resolvedAtMs: number | null;
+  acknowledgedAtMs: number | null;
+  acknowledgedNote: string | null;
 }
 
 export const SERVICES = ['database', 'redis', 'triton'] as const;

@@ -7,7 +7,7 @@ import {
   readNumber,
   readString,
 } from '@/lib/read';
-import type { Alert, Bucket, Counts, Distribution, Health, Post, Sentiment } from './model';
+import type { Bucket, Counts, Distribution, Health, Post, Sentiment } from './model';
 import { SENTIMENTS } from './model';
 
 function readSentiment(value: unknown): Sentiment | null {
@@ -77,24 +77,6 @@ export function readDistribution(value: unknown): Distribution | null {
   return { counts: { ...counts, total: readNumber(body.total) ?? counts.total }, emotions };
 }
 
-export function readAlert(value: unknown): Alert | null {
-  const row = readFields(value);
-  const triggeredAtMs = readInstant(row?.triggered_at);
-  const actual = readNumber(row?.actual_value);
-  if (row === null || triggeredAtMs === null || actual === null) return null;
-  return {
-    id: String(row.id ?? triggeredAtMs),
-    type: readString(row.alert_type) ?? 'unknown',
-    threshold: readNumber(row.threshold_value) ?? 0,
-    actual,
-    windowStartMs: readInstant(row.window_start) ?? triggeredAtMs,
-    windowEndMs: readInstant(row.window_end) ?? triggeredAtMs,
-    postCount: readCount(row.post_count),
-    triggeredAtMs,
-    resolvedAtMs: readInstant(row.resolved_at),
-  };
-}
-
 const isConnected = (services: Fields | null, name: string) => services?.[name] === 'connected';
 
 export function readHealth(value: unknown): Health | null {
@@ -114,4 +96,3 @@ export function readHealth(value: unknown): Health | null {
 
 export const readPostPage = (value: unknown) => readList(readFields(value)?.posts, readPost);
 export const readAggregate = (value: unknown) => readList(readFields(value)?.data, readBucket);
-export const readAlertPage = (value: unknown) => readList(readFields(value)?.alerts, readAlert);

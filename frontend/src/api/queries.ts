@@ -1,8 +1,7 @@
 import { type QueryFunctionContext, queryOptions } from '@tanstack/react-query';
 import { getJson } from './http';
-import { readAggregate, readAlertPage, readDistribution, readHealth, readPostPage } from './parse';
+import { readAggregate, readDistribution, readHealth, readPostPage } from './parse';
 
-export const ALERT_LIMIT = 20;
 const SEED_POSTS = 50;
 
 /** What changes with every post; refetched whenever the server reports new totals. */
@@ -32,18 +31,6 @@ export const postsQuery = queryOptions({
     }),
   staleTime: Number.POSITIVE_INFINITY,
   refetchInterval: ({ state }) => (state.status === 'error' ? 5_000 : false),
-});
-
-export const alertsQuery = queryOptions({
-  queryKey: ['alerts'],
-  queryFn: ({ signal }) =>
-    getJson('/api/alerts', {
-      read: readAlertPage,
-      signal,
-      params: { limit: String(ALERT_LIMIT) },
-    }),
-  // A resolution need not be announced on the WebSocket.
-  refetchInterval: 60_000,
 });
 
 export const distributionQuery = (hours: number) =>

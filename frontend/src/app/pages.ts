@@ -1,11 +1,14 @@
 import { type ComponentType, lazy } from 'react';
 import type { IconName } from '@/components/Icon';
+import { AlertBadge } from '@/features/alerts/AlertBadge';
 
-interface PageEntry {
+export interface PageEntry {
   path: string;
   name: string;
   icon: IconName;
   Page: ComponentType;
+  /** What is new there, beside the name; the link is described by the element with this id. */
+  Badge?: ComponentType<{ id: string }>;
 }
 
 /** The pages in the order of the navigation. Each is loaded when it is first opened, and no earlier. */
@@ -22,6 +25,7 @@ export const PAGES: readonly PageEntry[] = [
     name: 'Alerts',
     icon: 'alert',
     Page: lazy(() => import('./pages/AlertsPage')),
+    Badge: AlertBadge,
   },
   {
     path: '/inference',

@@ -13,9 +13,16 @@ export const samplePost = (id: string, changes: Partial<Post> = {}): Post => ({
   ...changes,
 });
 
-export const sampleAlert = (id: string, changes: Partial<Alert> = {}): Alert => ({
+export const sampleAlert = (id: number, changes: Partial<Alert> = {}): Alert => ({
   id,
   type: 'high_negative_ratio',
+  kind: 'sentiment_ratio',
+  ruleId: 0,
+  ruleName: 'High negative ratio',
+  sentiment: 'negative',
+  emotion: null,
+  source: null,
+  keyword: null,
   threshold: 0.5,
   actual: 0.62,
   windowStartMs: new Date(2026, 0, 15, 12, 0).getTime(),
@@ -23,6 +30,8 @@ export const sampleAlert = (id: string, changes: Partial<Alert> = {}): Alert => 
   postCount: 148,
   triggeredAtMs: new Date(2026, 0, 15, 12, 5).getTime(),
   resolvedAtMs: null,
+  acknowledgedAtMs: null,
+  acknowledgedNote: null,
   ...changes,
 });
 

@@ -1,10 +1,17 @@
-import { Panel } from '@/components/Panel';
-import { State } from '@/components/QueryView';
+import { AlertDetail } from '@/features/alerts/AlertDetail';
+import { AlertHistory } from '@/features/alerts/AlertHistory';
+import { AlertsNow } from '@/features/alerts/AlertsNow';
+import { Rules } from '@/features/alerts/Rules';
 
 export default function AlertsPage() {
   return (
-    <Panel title="Alerts">
-      <State title="Not built yet" text="This page is being made." />
-    </Panel>
+    <div className="alerts-page">
+      <div className="alerts-main">
+        <AlertsNow />
+        <AlertHistory />
+      </div>
+      <Rules />
+      <AlertDetail />
+    </div>
   );
 }

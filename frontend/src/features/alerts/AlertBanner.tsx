@@ -1,26 +1,48 @@
 import { useQuery } from '@tanstack/react-query';
-import { alertsQuery } from '@/api/queries';
+import { Link } from 'react-router';
+import { raisedQuery } from '@/api/alerts';
 import { Icon } from '@/components/Icon';
 import { useSlowClock } from '@/lib/clock';
-import { isRaised } from './merge';
+import { plural } from '@/lib/format';
+import { useAlertMessages } from './cache';
+import { isUnattended } from './merge';
 import { describeAlert } from './sentence';
-import './alerts.css';
+import { ALERTS_PATH, useAlertHref } from './useAlertSearch';
+import './banner.css';
 
-/** What is wrong right now. The region is always there: one that arrives with its text is often not read aloud. */
+/** More would push the page out of sight. */
+const MOST = 2;
+
+/**
+ * What is wrong right now and not acknowledged. The region is always there: one that arrives with its text is often not
+ * read aloud.
+ */
 export function AlertBanner() {
-  const { data: alerts = [] } = useQuery(alertsQuery);
+  useAlertMessages();
+  const { data: alerts = [] } = useQuery(raisedQuery);
   const nowMs = useSlowClock();
-  const raised = alerts.filter((alert) => isRaised(alert, nowMs));
+  const href = useAlertHref();
+  const unattended = alerts.filter(isUnattended);
+  const beyond = unattended.length - MOST;
   return (
     <div className="banners" role="status" aria-live="polite" data-testid="alert-banner">
-      {raised.map((alert) => (
+      {unattended.slice(0, MOST).map((alert) => (
         <p key={alert.id} className="banner">
           <Icon name="alert" />
           <span>
-            <strong>Alert raised.</strong> {describeAlert(alert, nowMs)}.
+            <strong>Alert raised: {alert.ruleName}.</strong> {describeAlert(alert, nowMs)}.{' '}
+            <Link to={href(alert.id)} aria-label={`Why: ${alert.ruleName}`}>
+              Why?
+            </Link>
           </span>
         </p>
       ))}
+      {beyond > 0 && (
+        <p className="banner">
+          <Icon name="alert" />
+          <Link to={ALERTS_PATH}>And {plural(beyond, 'more alert')}</Link>
+        </p>
+      )}
     </div>
   );
 }

@@ -1,17 +1,13 @@
-import type { Alert } from '@/api/model';
-import { Age } from '@/components/Age';
-import { Icon } from '@/components/Icon';
+import { useQuery } from '@tanstack/react-query';
+import { recentQuery } from '@/api/alerts';
 import { Panel } from '@/components/Panel';
 import { QueryView, State } from '@/components/QueryView';
 import { Scroller } from '@/components/Scroller';
-import { useSlowClock } from '@/lib/clock';
-import { isRaised } from './merge';
-import { describeAlert } from './sentence';
-import { useAlerts } from './useAlerts';
-import './alerts.css';
+import { AlertItem } from './AlertItem';
 
+/** The newest alerts, for a corner of a page; each leads to its explanation. */
 export function Alerts() {
-  const query = useAlerts();
+  const query = useQuery(recentQuery);
   return (
     <Panel title="Alerts" note="newest first">
       <QueryView query={query}>
@@ -22,7 +18,9 @@ export function Alerts() {
             <Scroller label="Alert list" className="alerts">
               <ul data-testid="alerts">
                 {alerts.map((alert) => (
-                  <AlertItem key={alert.id} alert={alert} />
+                  <li key={alert.id}>
+                    <AlertItem alert={alert} />
+                  </li>
                 ))}
               </ul>
             </Scroller>
@@ -30,22 +28,5 @@ export function Alerts() {
         }
       </QueryView>
     </Panel>
-  );
-}
-
-function AlertItem({ alert }: { alert: Alert }) {
-  const nowMs = useSlowClock();
-  const raised = isRaised(alert, nowMs);
-  const state = raised ? 'Raised' : alert.resolvedAtMs === null ? 'Ended' : 'Resolved';
-  return (
-    <li className={raised ? 'alert alert-raised' : 'alert'} data-testid="alert-item">
-      <Icon name={raised ? 'alert' : 'check'} />
-      <p>
-        {describeAlert(alert, nowMs)}
-        <span className="alert-meta">
-          {state} · <Age ms={alert.triggeredAtMs} />
-        </span>
-      </p>
-    </li>
   );
 }

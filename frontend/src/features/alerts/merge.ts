@@ -1,10 +1,10 @@
 import type { Alert } from '@/api/model';
 
-/** What nobody resolved for this long was left behind by a stopped monitor, and is history rather than news. */
-export const RECENT_MS = 60 * 60_000;
+export const isRaised = (alert: Alert): boolean => alert.resolvedAtMs === null;
 
-export const isRaised = (alert: Alert, nowMs: number): boolean =>
-  alert.resolvedAtMs === null && nowMs - alert.triggeredAtMs < RECENT_MS;
+/** Raised, and nobody has said that they look after it. */
+export const isUnattended = (alert: Alert): boolean =>
+  isRaised(alert) && alert.acknowledgedAtMs === null;
 
 /** The list with this alert in it, once and in its newest version; newest first and at most `limit` long. */
 export function mergeAlert(alerts: readonly Alert[], alert: Alert, limit: number): Alert[] {
@@ -12,3 +12,10 @@ export function mergeAlert(alerts: readonly Alert[], alert: Alert, limit: number
     .sort((a, b) => b.triggeredAtMs - a.triggeredAtMs)
     .slice(0, limit);
 }
+
+/** What nobody looks after comes first; newest first within. */
+export const byAttention = (alerts: readonly Alert[]): Alert[] =>
+  alerts.toSorted(
+    (a, b) =>
+      Number(isUnattended(b)) - Number(isUnattended(a)) || b.triggeredAtMs - a.triggeredAtMs,
+  );

@@ -1,17 +1,37 @@
 import type { Alert } from '@/api/model';
-import { formatMoment, formatPercent, formatTime, plural } from '@/lib/format';
+import { formatCount, formatMoment, formatPercent, formatTime, plural } from '@/lib/format';
 
-/** "62 % of 148 posts were negative between 12:00 and 12:05 (limit 50 %)" */
+/** "62 % of 148 posts from reddit with “update” were negative between 12:00 and 12:05 (limit 50 %)" */
 export function describeAlert(alert: Alert, nowMs: number): string {
+  const posts = `${plural(alert.postCount, 'post')}${describeScope(alert)}`;
   const from = formatMoment(alert.windowStartMs, nowMs);
   const when = `between ${from} and ${formatTime(alert.windowEndMs)}`;
-  if (alert.type === 'high_negative_ratio') {
-    return (
-      `${formatPercent(alert.actual)} of ${plural(alert.postCount, 'post')} ` +
-      `${alert.postCount === 1 ? 'was' : 'were'} negative ${when} ` +
-      `(limit ${formatPercent(alert.threshold)})`
-    );
+  switch (alert.kind) {
+    case 'volume':
+      return `${posts} came ${when} (limit ${formatCount(alert.threshold)})`;
+    case 'sentiment_ratio':
+    case 'emotion_ratio':
+      return (
+        `${formatPercent(alert.actual)} of ${posts} ${describeMatch(alert)} ${when} ` +
+        `(limit ${formatPercent(alert.threshold)})`
+      );
+    default: {
+      const name = alert.type.replaceAll('_', ' ');
+      return `${name}: ${alert.actual} in ${posts} ${when} (limit ${alert.threshold})`;
+    }
   }
-  const name = alert.type.replaceAll('_', ' ');
-  return `${name}: ${alert.actual} in ${plural(alert.postCount, 'post')} ${when} (limit ${alert.threshold})`;
+}
+
+interface Scope {
+  source: string | null;
+  keyword: string | null;
+}
+
+/** " from reddit with “update”"; empty where any post counts. */
+export const describeScope = ({ source, keyword }: Scope): string =>
+  (source === null ? '' : ` from ${source}`) + (keyword === null ? '' : ` with “${keyword}”`);
+
+function describeMatch(alert: Alert): string {
+  if (alert.kind === 'emotion_ratio') return `showed ${alert.emotion ?? 'an emotion'}`;
+  return `${alert.postCount === 1 ? 'was' : 'were'} ${alert.sentiment ?? 'matching'}`;
 }
