@@ -19,7 +19,7 @@ def has(text: str, keyword: str) -> bool:
         ("new update", "new-update"),
         ("well-known", "a well known fact"),
         ("don't", "I DON'T know"),
-        ("don't", "I don’t know"),
+        ("don't", "I don\u2019t know"),
         ("#nhs", "Save the #NHS!"),
         ("#nhs", "Save the \uff03\uff2e\uff28\uff33"),
         ("nhs", "Save the #NHS!"),
