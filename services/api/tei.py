@@ -6,7 +6,7 @@ of `error_type` included, which its own examples write in lower case and its ser
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, WrapValidator
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
 
 from services.inference.scorer import Cut
@@ -102,6 +102,10 @@ class Prediction(BaseModel):
 
     score: float = Field(examples=[0.9871])
     label: str = Field(examples=["positive"])
+
+
+class Predictions(RootModel[list[Prediction] | list[list[Prediction]]]):
+    """Of a text or a pair: every label. Of a batch: a list of those for each input."""
 
 
 class TeiErrorBody(BaseModel):

@@ -10,7 +10,7 @@ from services.api.asking import ask
 from services.api.dependencies import StateDep
 from services.api.json_body import described, read_json
 from services.api.state import State
-from services.api.tei import REQUESTS, RESPONSES, Prediction, PredictRequest, TeiError
+from services.api.tei import REQUESTS, RESPONSES, Predictions, PredictRequest, TeiError
 from services.api.tei_route import TeiRoute, invalid
 from services.api.unknown import METHODS
 from services.common.settings import Settings
@@ -22,14 +22,13 @@ router = APIRouter(tags=["inference"], route_class=TeiRoute)
 
 BODY = described(PredictRequest)
 BODY["requestBody"]["content"]["application/json"]["examples"] = REQUESTS
-Answer = list[Prediction] | list[list[Prediction]]
 
 
 @router.post(
     "/predict",
     operation_id="predict",
     summary="Sentiment of texts, as text-embeddings-inference answers",
-    response_model=Answer,
+    response_model=Predictions,
     responses=RESPONSES,
     openapi_extra=BODY,
 )
@@ -42,7 +41,7 @@ async def predict(state: StateDep, request: Request) -> Response:
     "/models/{model}/predict",
     operation_id="predictWithModel",
     summary="Either model, as text-embeddings-inference answers",
-    response_model=Answer,
+    response_model=Predictions,
     responses={**RESPONSES, 404: RESPONSES[422] | {"description": "There is no such model"}},
     openapi_extra=BODY,
 )
