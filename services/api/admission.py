@@ -11,7 +11,7 @@ from services.api.problems import error_answer
 PATHS = "/api/"
 # They cost next to nothing, and whoever looks after an overloaded server needs them.
 # Those that ask the models need no database; they have turns of their own (turns.py).
-FREE_PATHS = frozenset({"/api/health", "/api/openapi.json", "/api/analyze", "/api/models"})
+FREE_PATHS = frozenset({"/api/health", "/api/inference", "/api/openapi.json", "/api/analyze", "/api/models"})
 # Any of these, so that those who were refused together do not come back together.
 RETRY_AFTER_S = (1, 2, 3)
 

@@ -25,6 +25,7 @@ from services.api.routes import (
     dead_letters,
     exports,
     health,
+    journey,
     metrics,
     models,
     posts,
@@ -74,7 +75,7 @@ def create_app(
     app.state.permits = permits
     install_error_handlers(app)
     install_openapi(app)
-    for module in (posts, exports, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
+    for module in (posts, exports, journey, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
         app.include_router(module.router, responses=BUSY)
     for free_module in (models, predict, statistics, health, metrics, live):
         app.include_router(free_module.router)

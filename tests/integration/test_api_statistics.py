@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
@@ -18,31 +18,14 @@ from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis
 from services.inference.analyzer import Analyzer, open_analyzer
 from tests.integration.asking_api import asking_api
+from tests.integration.conftest import triton_settings_for
 from tests.integration.test_api_server import Api
-from tests.integration.triton_server import Running, child_of, free_ports, running_triton, started
+from tests.integration.triton_server import child_of, free_ports, started
 from tests.integration.version_repositories import TEXTS, make_repository
 from tests.unit.api.analysed import analysed_posts
 from tests.waiting import eventually
 
 SENTIMENT, EMOTION = ("sentiment", 1), ("emotion", 1)
-
-
-@pytest.fixture(scope="module")
-def small_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Settings]]:
-    """A Triton with small models, and the settings that lead to it."""
-    folder = tmp_path_factory.mktemp("statistics")
-    repository = make_repository(folder / "repository").folder
-    with running_triton(folder, repository) as running:
-        yield running, settings_for(running.grpc_port, running.metrics_port, repository)
-
-
-def settings_for(grpc_port: int, metrics_port: int, repository: Any) -> Settings:
-    return Settings(
-        _env_file=None,
-        triton_url=f"127.0.0.1:{grpc_port}",
-        triton_metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
-        model_repository=repository,
-    )
 
 
 @asynccontextmanager
@@ -52,8 +35,8 @@ async def watching(settings: Settings) -> AsyncIterator[tuple[InferenceWatch, An
         yield InferenceWatch(sources, analyzer.models, Arrivals(metrics), metrics), analyzer
 
 
-async def test_what_triton_counts_is_what_was_sent(small_triton: tuple[Running, Settings]) -> None:
-    async with watching(small_triton[1]) as (watch, analyzer):
+async def test_what_triton_counts_is_what_was_sent(small_triton: Settings) -> None:
+    async with watching(small_triton) as (watch, analyzer):
         await watch.look()
         courses = [(await analyzer.analyse_timed(TEXTS[: 3 * n]))[1] for n in range(1, 6)]
         await watch.look()
@@ -72,9 +55,9 @@ async def test_what_triton_counts_is_what_was_sent(small_triton: tuple[Running, 
         assert (point.inferences_per_s or 0) > 0
 
 
-async def test_a_measured_call_has_the_split_of_its_own_requests(small_triton: tuple[Running, Settings]) -> None:
+async def test_a_measured_call_has_the_split_of_its_own_requests(small_triton: Settings) -> None:
     """Nobody else is there: what one request waited and took is no more than the whole answer took."""
-    async with open_analyzer(small_triton[1]) as analyzer:
+    async with open_analyzer(small_triton) as analyzer:
         _, course = await analyzer.analyse_timed(TEXTS[:1])
         for inferred in (course.sentiment, course.emotion):
             assert inferred.requests == 1
@@ -82,8 +65,8 @@ async def test_a_measured_call_has_the_split_of_its_own_requests(small_triton: t
             assert 0 < inferred.split.queue_ms + inferred.split.compute_ms <= inferred.took_ms
 
 
-async def test_the_machine_of_triton_is_told(small_triton: tuple[Running, Settings]) -> None:
-    async with watching(small_triton[1]) as (watch, _):
+async def test_the_machine_of_triton_is_told(small_triton: Settings) -> None:
+    async with watching(small_triton) as (watch, _):
 
         async def hardware_is_known() -> bool:
             await watch.look()
@@ -104,7 +87,7 @@ async def test_a_restart_of_triton_takes_nothing_back(tmp_path_factory: pytest.T
     folder = tmp_path_factory.mktemp("restart")
     repository, ports = make_repository(folder / "repository").folder, free_ports(2)
     child = child_of(folder / "work", repository, ports)
-    async with watching(settings_for(ports[0], ports[1], repository)) as (watch, analyzer):
+    async with watching(triton_settings_for(ports[0], ports[1], repository)) as (watch, analyzer):
         texts = 0
         for _ in range(2):
             with ExitStack() as stack:
@@ -130,13 +113,13 @@ async def test_a_restart_of_triton_takes_nothing_back(tmp_path_factory: pytest.T
 
 
 async def test_the_answer_has_the_models_the_pipeline_and_every_posts_latency(
-    settings: Settings, small_triton: tuple[Running, Settings], monkeypatch: pytest.MonkeyPatch
+    small_triton_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also that of posts that the live feed leaves out."""
     monkeypatch.setattr("services.api.state.LOOK_INTERVAL_S", 0.2)
-    ours = small_triton[1].model_dump(include={"triton_url", "triton_metrics_url", "model_repository"})
+    settings = small_triton_settings.model_copy(update={"feed_posts_per_s": 1})
     posts = analysed_posts(500)
-    async with asking_api(settings.model_copy(update={**ours, "feed_posts_per_s": 1})) as http:
+    async with asking_api(settings) as http:
 
         async def answer() -> dict[str, Any]:
             return dict((await http.get("/api/inference", params={"minutes": 15})).json())

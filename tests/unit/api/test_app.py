@@ -111,6 +111,8 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/health",
         "/api/posts",
         "/api/posts/export",
+        "/api/posts/journey",
+        "/api/inference",
         "/api/sentiment/aggregate",
         "/api/sentiment/distribution",
         "/api/sentiment/totals",
