@@ -196,24 +196,29 @@ async def test_a_post_is_counted_once_for_every_keyword_however_many_count_and_s
     assert await counted(pool) == {train.id: expected("train", None), of_reddit.id: expected("love", "reddit")}
 
 
-async def test_a_transaction_that_commits_late_is_waited_for(pool: asyncpg.Pool, database_url: str) -> None:
-    """Its posts bear the moment at which it began, and are counted all the same."""
+async def test_a_transaction_that_commits_late_is_waited_for(
+    pool: asyncpg.Pool, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its posts bear the moment at which it began, and are counted all the same, after others that came later."""
+    monkeypatch.setattr(queries, "SETTLED_AFTER", timedelta(milliseconds=1))
     rule = await add(pool, keyword="text")
     slow = await asyncpg.connect(database_url)
     transaction = slow.transaction()
     await transaction.start()
     began = await slow.fetchval("SELECT now()")
-    async with pool.acquire() as held:
-        assert await queries.settled_before(held) <= began
-    await KeywordWatch(pool).run_once()
-    await insert(slow, "late", content="text", ingested_at=began)
+    await insert(slow, "late", content="text", ingested_at=began, counted=False)
+    for number in range(20):
+        async with pool.acquire() as held:
+            await insert(held, f"p{number}", content="text", counted=False)
+        await KeywordWatch(pool).run_once()
+    assert await counted(pool) == {}  # none of them, since a late one would be passed over
     await transaction.commit()
 
-    async def is_counted() -> bool:
+    async def are_counted() -> bool:
         await KeywordWatch(pool).run_once()
-        return await counted(pool) == {rule.id: (1, 0)}
+        return await counted(pool) == {rule.id: (21, 0)}
 
-    await eventually(is_counted, "the post of the late transaction")
+    await eventually(are_counted, "the post of the late transaction and those that came meanwhile")
     await slow.close()
 
 
