@@ -33,6 +33,7 @@ from services.api.routes import (
     sentiment,
     statistics,
     webhooks,
+    words,
 )
 from services.api.same_origin import OriginGuard
 from services.api.schemas import ErrorBody
@@ -75,7 +76,7 @@ def create_app(
     app.state.permits = permits
     install_error_handlers(app)
     install_openapi(app)
-    for module in (posts, exports, journey, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
+    for module in (posts, exports, journey, words, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
         app.include_router(module.router, responses=BUSY)
     for free_module in (models, predict, statistics, health, metrics, live):
         app.include_router(free_module.router)

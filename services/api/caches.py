@@ -10,6 +10,7 @@ from services.api.count_schemas import SourceList, Totals
 from services.api.model_schemas import ModelList
 from services.api.queries.posts import Total
 from services.api.schemas import Counts, Percentages, PostPage, Stats
+from services.api.word_schemas import RisingWords
 
 STALE_HEADER = "X-Undertone-Stale"
 STALE = {
@@ -37,6 +38,7 @@ class Caches:
     distributions: TtlCache[tuple[Counts, int, Percentages, dict[str, int]]]
     aggregates: TtlCache[bytes]
     emotion_aggregates: TtlCache[bytes]
+    rising_words: TtlCache[RisingWords]
     first_pages: TtlCache[PostPage]
     models: TtlCache[ModelList]
     inference: TtlCache[bytes]
@@ -51,6 +53,7 @@ def open_caches() -> Caches:
         distributions=TtlCache(2.0, max_stale_s=MAX_STALE_S),
         aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
         emotion_aggregates=TtlCache(1.0, 32, max_kept_s=5.0, max_stale_s=MAX_STALE_S),
+        rising_words=TtlCache(10.0, 64, max_stale_s=MAX_STALE_S),
         first_pages=TtlCache(0.0, 2, max_kept_s=0.0, max_stale_s=MAX_STALE_S),
         models=TtlCache(2.0, 1, max_kept_s=2.0),
         inference=TtlCache(1.0, 15, max_kept_s=1.0),

@@ -118,6 +118,7 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/sentiment/totals",
         "/api/emotions/aggregate",
         "/api/sources",
+        "/api/words/rising",
         "/api/alerts",
         "/api/alerts/{alert_id}",
         "/api/alerts/{alert_id}/acknowledge",
@@ -188,4 +189,5 @@ def test_the_openapi_document_tells_of_overload_and_of_old_answers() -> None:
         "/api/sentiment/totals",
         "/api/emotions/aggregate",
         "/api/sources",
+        "/api/words/rising",
     }
