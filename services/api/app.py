@@ -76,7 +76,19 @@ def create_app(
     app.state.permits = permits
     install_error_handlers(app)
     install_openapi(app)
-    for module in (posts, exports, journey, words, sentiment, counts, alerts, alert_rules, webhooks, dead_letters, analyze):
+    for module in (
+        posts,
+        exports,
+        journey,
+        words,
+        sentiment,
+        counts,
+        alerts,
+        alert_rules,
+        webhooks,
+        dead_letters,
+        analyze,
+    ):
         app.include_router(module.router, responses=BUSY)
     for free_module in (models, predict, statistics, health, metrics, live):
         app.include_router(free_module.router)
