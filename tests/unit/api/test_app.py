@@ -179,7 +179,7 @@ def test_the_openapi_document_tells_of_overload_and_of_old_answers() -> None:
     for path, operations in paths.items():
         for operation in operations.values():
             refusal = operation["responses"].get("429")
-            assert (refusal is None) == (path in {"/api/health", "/api/models"}), path
+            assert (refusal is None) == (path in {"/api/health", "/api/inference", "/api/models"}), path
             assert refusal is None or "Retry-After" in refusal["headers"], path
     old = {path for path, operations in paths.items() if "X-Undertone-Stale" in str(operations)}
     assert old == {
