@@ -109,6 +109,7 @@ async def running(
             "MODEL_REPOSITORY": str(models.repository),
             "LOG_LEVEL": "WARNING",
             "FEED_POSTS_PER_S": "0",  # every frame is counted
+            "FEED_FRAMES_PER_S": "0",
             **(settings or {}),
         }
         async with system(folder / "local", ["--no-ingester", "--workers", "1"], own) as started_system:

@@ -17,12 +17,26 @@ class TooManyClients(Exception):
 
 
 class Broadcaster:
-    """The browsers that are connected to this process. They see `posts_per_s` posts, of more a sample; 0: all."""
+    """The browsers that are connected to this process. They see `posts_per_s` posts, of more a sample; 0: all.
 
-    def __init__(self, metrics: ApiMetrics, *, queue_size: int, max_clients: int, posts_per_s: int = 0) -> None:
+    All of them together get `frames_per_s` posts; 0: any number. The more there are, the fewer each of them sees: the
+    same ones.
+    """
+
+    def __init__(
+        self,
+        metrics: ApiMetrics,
+        *,
+        queue_size: int,
+        max_clients: int,
+        posts_per_s: int = 0,
+        frames_per_s: int = 0,
+    ) -> None:
         self._metrics = metrics
         self._queue_size = queue_size
         self._max_clients = max_clients
+        self._posts_per_s = posts_per_s
+        self._frames_per_s = frames_per_s
         self._sample = FeedSample(posts_per_s, monotonic())
         self._queues: set[FrameQueue] = set()
         self._closing = False
@@ -41,14 +55,20 @@ class Broadcaster:
         queue = FrameQueue(self._queue_size)
         self._queues.add(queue)
         self._nobody.clear()
-        self._metrics.clients.set(len(self._queues))
+        self._count_clients()
         try:
             yield queue
         finally:
             self._queues.remove(queue)
-            self._metrics.clients.set(len(self._queues))
+            self._count_clients()
             if not self._queues:
                 self._nobody.set()
+
+    def _count_clients(self) -> None:
+        self._metrics.live.clients.set(len(self._queues))
+        share = self._frames_per_s / max(1, len(self._queues))
+        # 0 is no limit.
+        self._sample.limit(min(filter(None, (self._posts_per_s, share)), default=0))
 
     def publish(self, message: ResultsMessage | AlertMessage) -> None:
         """Puts a message of the channel into every queue; never waits."""
@@ -65,7 +85,7 @@ class Broadcaster:
             encoded = [frames.new_post(post) for post in kept]
             dropped = sum([queue.put_posts(encoded) for queue in self._queues])
             dropped += (len(shown) - len(kept)) * len(self._queues)
-        self._metrics.frames_dropped.inc(dropped)
+        self._metrics.live.frames_dropped.inc(dropped)
 
     async def report_sample(self) -> None:
         """Tells the browsers what share of the posts they see while it is not all. To be called every second."""

@@ -27,7 +27,7 @@ class FeedReport:
 class FeedSample:
     """Passes `posts_per_s` at most, more for moments; 0 passes everything. Times are monotonic seconds."""
 
-    def __init__(self, posts_per_s: int, now: float) -> None:
+    def __init__(self, posts_per_s: float, now: float) -> None:
         self._posts_per_s = posts_per_s
         self._arrived: deque[tuple[float, int]] = deque()
         self._in_window = 0
@@ -37,6 +37,12 @@ class FeedSample:
         self._posts = self._shown = 0
         self._reported_at = now
         self._left_out_at: float | None = None
+
+    def limit(self, posts_per_s: float) -> None:
+        """From now on so many. What was saved up for a flood is kept, as far as the new limit allows it."""
+        most = posts_per_s * WINDOW_S
+        self._tokens = min(self._tokens, most) if self._posts_per_s else most
+        self._posts_per_s, self._most_tokens = posts_per_s, most
 
     def choose(self, posts: Sequence[P], now: float) -> Sequence[P]:
         """The posts to show, in their order: of every batch the same share, at random, so that none has an advantage.

@@ -10,6 +10,7 @@ from services.common.messages import AlertMessage, AnalysedPost
 from services.common.moments import EPOCH, MILLISECOND
 
 _encoder = msgspec.json.Encoder()
+_TYPE_AT = len('{"type":"')
 
 
 class SentimentData(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,16 @@ class PostData(msgspec.Struct, frozen=True, kw_only=True):
 
 def _encode(frame: Mapping[str, object]) -> str:
     return _encoder.encode(frame).decode()
+
+
+def kind_of(frame: str) -> str:
+    """Its type, which stands first in every frame."""
+    return frame[_TYPE_AT : frame.index('"', _TYPE_AT)]
+
+
+def size_of(frame: str) -> int:
+    """Bytes on the line, without the protocol's own."""
+    return len(frame) if frame.isascii() else len(frame.encode())
 
 
 PING = _encode({"type": "ping"})

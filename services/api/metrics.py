@@ -5,6 +5,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from redis.asyncio import Redis
 
+from services.api.live_metrics import LiveMetrics
 from services.common.streams import dead_letter_stream, group_state, redis_errors
 
 # From a single post on an idle machine to one that waited for hours while a server was away.
@@ -78,14 +79,7 @@ class ApiMetrics:
             ["reason"],
             registry=registry,
         )
-        self.clients = Gauge("undertone_websocket_clients", "Browsers connected", registry=registry)
-        self.refused = Counter(
-            "undertone_websocket_refused", "Connections refused or ended by us", ["reason"], registry=registry
-        )
-        self.frames_sent = Counter("undertone_websocket_frames_sent", "Frames sent", registry=registry)
-        self.frames_dropped = Counter(
-            "undertone_websocket_frames_dropped", "Frames that a slow browser lost", registry=registry
-        )
+        self.live = LiveMetrics(registry)
         self.posts_left_out = Counter(
             "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry
         )

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from services.api.request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
+NOT_KEPT = {"Cache-Control": "no-store"}
 # Of a longer path its beginning: what was wrong may be that it is long.
 MAX_INSTANCE_CHARS = 2_000
 # Where the status does not say all. Names are for good: clients compare them.
@@ -20,10 +21,10 @@ KINDS = {
     429: ("/problems/overloaded", "Too many requests at once"),
     503: ("/problems/unavailable", "Not available now"),
 }
-# Inference in the dialect of text-embeddings-inference, errors included.
+# Inference in the dialect of text-embeddings-inference, errors included: those of its routes come from tei_route.py,
+# those of what is around all routes from here.
 TEI_PATH = re.compile(r"/predict|/models/[^/]+/predict")
-# As its server spells them; its routes here answer most errors themselves (tei_route.py).
-TEI_ERROR_TYPES = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}
+TEI_ERROR_TYPES = {429: "Overloaded", 503: "Unhealthy"}
 
 
 class FieldError(BaseModel):
@@ -69,7 +70,7 @@ def error_answer(
     path: str = scope["path"]
     if TEI_PATH.fullmatch(path):
         error_type = TEI_ERROR_TYPES.get(status, "Validation" if status < 500 else "Backend")
-        return JSONResponse({"error": detail, "error_type": error_type}, status, headers=headers)
+        return JSONResponse({"error": detail, "error_type": error_type}, status, headers=NOT_KEPT | dict(headers or {}))
     raw_path: bytes = scope.get("raw_path") or path.encode()
     return problem(status, detail, raw_path.decode("ascii", "replace"), errors=errors, headers=headers)
 
@@ -94,4 +95,4 @@ def problem(
     }
     if errors:
         body["errors"] = [error.model_dump() for error in errors]
-    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body, status, headers=NOT_KEPT | dict(headers or {}), media_type=MEDIA_TYPE)

@@ -43,7 +43,7 @@ LINGER_S = 1.0
 
 async def _turn_away(scope: Scope, receive: Receive, send: Send) -> None:
     log.warning("connection_turned_away", client=scope["client"] and scope["client"][0])
-    headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store", "Connection": "close"}
+    headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
     answer = error_answer(scope, 503, "Too many connections at once; try again shortly.", headers=headers)
     await answer(scope, receive, send)
 
@@ -126,7 +126,7 @@ class HttpProtocol(H11Protocol):
         """As the other errors are."""
         # Not even a path is known of it, nor was there a header to take an id from.
         request_id = new_request_id()
-        headers = {**SECURITY_HEADERS, REQUEST_ID: request_id, "Cache-Control": "no-store", "Connection": "close"}
+        headers = {**SECURITY_HEADERS, REQUEST_ID: request_id, "Connection": "close"}
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             log.debug("malformed_request", reason=msg, client=self.client and self.client[0])
             answer = problem(400, msg, "", headers=headers)

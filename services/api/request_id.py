@@ -35,6 +35,7 @@ class RequestIds:
         async def send_with_id(message: Message) -> None:
             # A live connection hears it with the handshake.
             if message["type"] in ("http.response.start", "websocket.accept"):
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 

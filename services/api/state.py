@@ -129,6 +129,7 @@ def build_state(
         queue_size=settings.websocket_queue_size,
         max_clients=settings.max_websocket_clients,
         posts_per_s=settings.feed_posts_per_s,
+        frames_per_s=settings.feed_frames_per_s,
     )
     arrivals = Arrivals(metrics)
     inference_watch = InferenceWatch(sources, inference.models, arrivals, metrics)

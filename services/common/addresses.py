@@ -47,7 +47,13 @@ def origin_of(text: str) -> str:
     try:
         parts = urlsplit(text.strip().lower().removesuffix("/"))
         port = parts.port
-        if parts.scheme not in ("http", "https") or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        if (
+            parts.scheme not in ("http", "https")
+            or parts.path
+            or parts.query
+            or parts.fragment
+            or not {"@", "*"}.isdisjoint(parts.netloc)
+        ):
             raise ValueError
         check_host(parts.hostname or "")
     except ValueError:

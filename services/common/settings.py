@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     feed_posts_per_s: int = Field(
         200, ge=0, description="posts a second in the live feed, at most: of more, an even sample; 0: all of them"
     )
+    feed_frames_per_s: int = Field(
+        15_000,
+        ge=0,
+        description="and to all browsers of a process together, half of what a core can send: the more there are, "
+        "the smaller the sample; 0: any number",
+    )
 
     alert_negative_ratio_threshold: float = Field(0.5, gt=0, lt=1)
     alert_window_minutes: int = Field(5, ge=1, le=1_440)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -158,3 +159,20 @@ def test_a_post_speaks_every_dialect_of_the_contract() -> None:
         },
     }
     assert json.loads(frames.new_post(plain))["data"]["queued_at"] is None
+
+
+@pytest.mark.parametrize(("browsers", "each_at_most"), [(1, 20), (4, 20), (10, 12)])
+async def test_the_more_browsers_there_are_the_fewer_posts_each_of_them_sees(browsers: int, each_at_most: int) -> None:
+    metrics = ApiMetrics()
+    broadcaster = Broadcaster(metrics, queue_size=10_000, max_clients=10, posts_per_s=10, frames_per_s=60)
+    with ExitStack() as stack:
+        queues = [stack.enter_context(broadcaster.join()) for _ in range(browsers)]
+        for _ in range(20):
+            broadcaster.publish(ResultsMessage(posts=analysed_posts(100)))
+        await broadcaster.report_sample()
+        seen = [await waiting_in(queue) for queue in queues]
+    # Of a moment, as many as two seconds allow.
+    assert all(frames_of_one == seen[0] for frames_of_one in seen)
+    shown = sum(frame["type"] == "new_post" for frame in seen[0])
+    assert 0.8 * each_at_most <= shown <= each_at_most + 1
+    assert seen[0][0]["data"]["shown"] == shown

@@ -78,3 +78,13 @@ def test_it_reports_while_it_samples_and_once_when_that_has_ended() -> None:
     assert reports[end] == FeedReport(sampled=False, posts=5, shown=5, seconds=1.0)
     assert end >= 10 + CALM_S - 1
     assert not any(reports[end + 1 :])
+
+
+def test_a_limit_that_changes_holds_from_then_on() -> None:
+    sample = FeedSample(0, 0.0)
+    assert sum(flow(sample, batch=100, every_s=0.1, seconds=10)) == 10_000
+    for limit, start in ((50.0, 10.0), (12.5, 40.0), (200.0, 70.0), (0.0, 100.0)):
+        sample.limit(limit)
+        shown = sum(flow(sample, batch=100, every_s=0.1, seconds=30, start=start))
+        wanted = 30 * (limit or 1_000)
+        assert 0.95 * wanted <= shown <= wanted + limit * WINDOW_S + 1, limit

@@ -200,3 +200,44 @@ def test_a_webhook_that_is_none_is_told_at_the_start_without_its_url(
 def test_settings_do_not_show_the_urls_of_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERT_WEBHOOKS", "ops=https://hooks.example/secret")
     assert "secret" not in repr(read_settings())
+
+
+@pytest.mark.parametrize(
+    ("written", "origins"),
+    [
+        ("", set()),
+        (" , ", set()),
+        ("https://a.example", {"https://a.example"}),
+        ("HTTPS://A.example:443/, http://localhost:3000", {"https://a.example", "http://localhost:3000"}),
+        ("http://a.example:80,http://a.example", {"http://a.example"}),
+        ("http://[::1]:8080", {"http://[::1]:8080"}),
+    ],
+)
+def test_origins_are_written_as_browsers_send_them(
+    monkeypatch: pytest.MonkeyPatch, written: str, origins: set[str]
+) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", written)
+    assert read_settings().allowed_origins == origins
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "*",
+        "a.example",
+        "ftp://a.example",
+        "https://a.example/page",
+        "https://u:p@a.example",
+        "https://",
+        "null",
+        "https://a.example:0x",
+        "https://a.example:99999",
+        "https://a.example https://b.example",
+        "https://*.example",
+        "https://a.example,*",
+    ],
+)
+def test_what_is_no_origin_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", written)
+    with pytest.raises(ConfigurationError, match=r"CORS_ORIGINS: .*origins"):
+        read_settings()
