@@ -20,10 +20,10 @@ LEASE = timedelta(seconds=30)
 _WAITING = "delivered_at IS NULL AND given_up_at IS NULL"
 _ENQUEUE = f"""
     INSERT INTO alert_deliveries (alert_id, webhook, change, body, given_up_at, last_error)
-    SELECT $1, name, $3, $4, CASE WHEN full THEN now() END,
-           CASE WHEN full THEN '{MAX_WAITING:,} messages wait for this webhook already' END
+    SELECT $1, name, $3, $4, CASE WHEN is_full THEN now() END,
+           CASE WHEN is_full THEN '{MAX_WAITING:,} messages wait for this webhook already' END
       FROM (SELECT name, (SELECT count(*) FROM alert_deliveries
-                           WHERE webhook = name AND {_WAITING}) >= {MAX_WAITING} AS full
+                           WHERE webhook = name AND {_WAITING}) >= {MAX_WAITING} AS is_full
               FROM unnest($2::text[]) AS name) AS names
     ON CONFLICT (alert_id, webhook, change) DO NOTHING
 """
