@@ -13,6 +13,8 @@ export interface Post {
   emotion: string | null;
   /** What gave the sentiment: name and version of the model. */
   model: string | null;
+  /** When it came into the server's stream; null where that is not known. */
+  queuedAtMs: number | null;
 }
 
 export interface Counts extends Record<Sentiment, number> {

@@ -41,6 +41,7 @@ export function readPost(value: unknown): Post | null {
     confidence: readNumber(post.confidence_score ?? analysis.confidence) ?? 0,
     emotion: readString(post.emotion ?? analysis.emotion)?.toLowerCase() ?? null,
     model: readModel(analysis),
+    queuedAtMs: readInstant(post.queued_at),
   };
 }
 

@@ -10,6 +10,7 @@ export const samplePost = (id: string, changes: Partial<Post> = {}): Post => ({
   confidence: 0.91,
   emotion: 'joy',
   model: 'm, version 3',
+  queuedAtMs: null,
   ...changes,
 });
 

@@ -1,10 +1,11 @@
-import { Panel } from '@/components/Panel';
-import { State } from '@/components/QueryView';
+import { Inference } from '@/features/inference/Inference';
+import { Letters } from '@/features/letters/Letters';
 
 export default function InferencePage() {
   return (
-    <Panel title="Inference">
-      <State title="Not built yet" text="This page is being made." />
-    </Panel>
+    <>
+      <Inference />
+      <Letters />
+    </>
   );
 }

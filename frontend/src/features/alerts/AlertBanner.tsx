@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from 'react-router';
+import { Link, useLocation } from 'react-router';
 import { raisedQuery } from '@/api/alerts';
 import { Icon } from '@/components/Icon';
 import { useSlowClock } from '@/lib/clock';
@@ -22,22 +22,31 @@ export function AlertBanner() {
   const { data: alerts = [] } = useQuery(raisedQuery);
   const nowMs = useSlowClock();
   const href = useAlertHref();
+  // That page shows them itself, and more of them: there they are only for the ear.
+  const isShownBelow = useLocation().pathname === ALERTS_PATH;
   const unattended = alerts.filter(isUnattended);
   const beyond = unattended.length - MOST;
   return (
-    <div className="banners" role="status" aria-live="polite" data-testid="alert-banner">
+    <div
+      className={isShownBelow ? 'sr-only' : 'banners'}
+      role="status"
+      aria-live="polite"
+      data-testid="alert-banner"
+    >
       {unattended.slice(0, MOST).map((alert) => (
         <p key={alert.id} className="banner">
           <Icon name="alert" />
           <span>
             <strong>Alert raised: {alert.ruleName}.</strong> {describeAlert(alert, nowMs)}.{' '}
-            <Link to={href(alert.id)} aria-label={`Why: ${alert.ruleName}`}>
-              Why?
-            </Link>
+            {!isShownBelow && (
+              <Link to={href(alert.id)} aria-label={`Why? ${alert.ruleName}`}>
+                Why?
+              </Link>
+            )}
           </span>
         </p>
       ))}
-      {beyond > 0 && (
+      {beyond > 0 && !isShownBelow && (
         <p className="banner">
           <Icon name="alert" />
           <Link to={ALERTS_PATH}>And {plural(beyond, 'more alert')}</Link>

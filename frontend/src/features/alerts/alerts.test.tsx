@@ -21,6 +21,11 @@ test('the rule of the settings reads as a sentence', () => {
   );
 });
 
+test('what is just above its limit does not read like it', () => {
+  const close = sampleAlert(1, { actual: 0.5046 });
+  expect(plain(describeAlert(close, alert.triggeredAtMs))).toMatch(/^50.5 % .* \(limit 50 %\)$/);
+});
+
 test('so do rules with a scope, an emotion, or a volume', () => {
   const anger = sampleAlert(1, {
     kind: 'emotion_ratio',
@@ -94,7 +99,7 @@ test('alerts of the connection are listed, announced and counted, until somebody
   await screen.findByText('No alerts');
   send();
   expect((await screen.findByRole('status')).textContent).toContain('Alert raised: Anger.');
-  expect(screen.getByRole('link', { name: 'Why: Anger' }).getAttribute('href')).toBe(
+  expect(screen.getByRole('link', { name: 'Why? Anger' }).getAttribute('href')).toBe(
     '/alerts?alert=3',
   );
   expect(plain(screen.getByTestId('alert-badge').textContent)).toBe('11 alert not acknowledged');

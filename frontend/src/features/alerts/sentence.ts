@@ -12,14 +12,20 @@ export function describeAlert(alert: Alert, nowMs: number): string {
     case 'sentiment_ratio':
     case 'emotion_ratio':
       return (
-        `${formatPercent(alert.actual)} of ${posts} ${describeMatch(alert)} ${when} ` +
-        `(limit ${formatPercent(alert.threshold)})`
+        `${beside(alert.actual, alert.threshold)} of ${posts} ${describeMatch(alert)} ${when} ` +
+        `(limit ${beside(alert.threshold, alert.actual)})`
       );
     default: {
       const name = alert.type.replaceAll('_', ' ');
       return `${name}: ${alert.actual} in ${posts} ${when} (limit ${alert.threshold})`;
     }
   }
+}
+
+/** A share in whole per cent; with a digit more where it would read like the other, which it is not. */
+function beside(ratio: number, other: number): string {
+  const isAlike = ratio !== other && formatPercent(ratio) === formatPercent(other);
+  return isAlike ? `${Number((ratio * 100).toPrecision(3))}\u00a0%` : formatPercent(ratio);
 }
 
 interface Scope {
