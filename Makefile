@@ -159,7 +159,7 @@ frontend/node_modules/.stamp: frontend/package-lock.json $(NODE_TOOLS)
 	@cd frontend && $(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-frontend/dist/index.html: frontend/node_modules/.stamp $(shell find frontend/src frontend/public frontend/index.html -type f 2>/dev/null)
+frontend/dist/index.html: frontend/node_modules/.stamp $(shell find frontend/src frontend/public frontend/index.html frontend/scripts -type f 2>/dev/null)
 	@echo 'building the dashboard ...'
 	@cd frontend && $(NPM) run --silent build >/dev/null
 	@touch $@

@@ -107,6 +107,7 @@ async def calm(settings: Settings, caplog: pytest.LogCaptureFixture) -> AsyncIte
             return await metric(api, "undertone_websocket_clients") == 0
 
         await eventually(nobody, "no client any more")
+        assert 'status="500"' not in (await api.http.get("/metrics")).text
     records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
     assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
 
