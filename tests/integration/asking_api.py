@@ -21,7 +21,7 @@ async def asking_api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
             try:
                 url = f"http://127.0.0.1:{listener.getsockname()[1]}"
                 limits = httpx.Limits(max_connections=None)
-                async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+                async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as client:
                     yield client
             finally:
                 stopping.set()

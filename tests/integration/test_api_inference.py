@@ -142,25 +142,25 @@ async def counts(triton: str) -> tuple[int, int]:
         return int(statistics.inference_count), int(statistics.execution_count)
 
 
-async def share_batches(settings: Settings) -> float:
-    """Texts of different lengths by as many callers at once, some rounds: how many there were an execution."""
+async def texts_an_execution(settings: Settings, callers: int) -> float:
+    """Of that many callers, each with a text of another length, at once."""
     # All of them are padded to 256 tokens; Triton merges what has one shape.
-    texts = ["word " * (130 + 3 * number) for number in range(CALLERS)]
+    texts = ["word " * (130 + 3 * number) for number in range(callers)]
     async with asking_api(settings) as api:
         before = await counts(settings.triton_url)
-        for _ in range(4):
-            await asyncio.gather(*(ask(api, "/predict", inputs=text) for text in texts))
+        await asyncio.gather(*(ask(api, "/predict", inputs=text) for text in texts))
         after = await counts(settings.triton_url)
     inferences, executions = after[0] - before[0], after[1] - before[1]
     # The health probe is one text each time.
-    assert inferences >= 4 * CALLERS
+    assert inferences >= callers
     return inferences / executions
 
 
 async def test_the_requests_of_many_callers_merge_in_triton(triton_settings: Settings) -> None:
     """One after the other they could not."""
-    alone = await share_batches(triton_settings.model_copy(update={"api_inference_texts_at_work": 1}))
-    together = await share_batches(triton_settings)
+    one_turn = triton_settings.model_copy(update={"api_inference_texts_at_work": 1})
+    alone = await texts_an_execution(one_turn, CALLERS // 4)
+    together = await texts_an_execution(triton_settings, CALLERS)
     print(f"\n{CALLERS} callers: {together:.1f} texts an execution, {alone:.1f} where one has its turn at a time")
     assert alone < 1.2
     assert together > 2
@@ -200,11 +200,11 @@ async def test_a_triton_that_goes_away_and_comes_back_is_told_in_teis_words(trit
 
 async def test_a_flood_is_answered_in_turn_or_told_to_come_later_and_leaves_nothing(triton_settings: Settings) -> None:
     """Whoever gives up meanwhile leaves nothing either, and dashboards do not wait for any of them."""
-    small = triton_settings.model_copy(update={"api_inference_texts_at_work": 16, "api_inferences_waiting": 4})
-    batch = {"inputs": [["word " * 200]] * 16}
+    small = triton_settings.model_copy(update={"api_inference_texts_at_work": 4, "api_inferences_waiting": 2})
+    batch = {"inputs": [["word " * 100]] * 4}
     async with asking_api(small) as api:
         await ask(api, "/predict", inputs="hello")
-        flood = [asyncio.create_task(api.post("/predict", json=batch)) for _ in range(40)]
+        flood = [asyncio.create_task(api.post("/predict", json=batch)) for _ in range(24)]
         impatient = asyncio.create_task(api.post("/predict", json=batch, timeout=0.05))
         assert (await api.get("/api/posts")).status_code == 200
         answers = await asyncio.gather(*flood)
