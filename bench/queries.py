@@ -52,6 +52,9 @@ def requests(cursors: dict[str, str]) -> dict[str, Request]:
     def aggregate(**params: object) -> str:
         return f"/api/sentiment/aggregate?{urlencode(params)}"
 
+    def emotions(**params: object) -> str:
+        return f"/api/emotions/aggregate?{urlencode(params)}"
+
     def ago(days: float) -> str:
         return (now - timedelta(days=days)).isoformat()
 
@@ -66,6 +69,16 @@ def requests(cursors: dict[str, str]) -> dict[str, Request]:
         "distribution 24 h": lambda _: "/api/sentiment/distribution?hours=24",
         "distribution 168 h": lambda _: "/api/sentiment/distribution?hours=168",
         "distribution, one source": lambda c: f"/api/sentiment/distribution?hours={c.randint(1, 168)}&source=twitter",
+        "aggregate ten minutes, 13 days": lambda _: aggregate(period="ten_minute", start_date=ago(13.5)),
+        "totals, 60 minutes": lambda _: "/api/sentiment/totals?minutes=60",
+        "totals, 7 days": lambda _: "/api/sentiment/totals?minutes=10080",
+        "emotions hour": lambda _: emotions(period="hour"),
+        "emotions minute, 33 hours": lambda _: emotions(period="minute", start_date=ago(1.38)),
+        "sources, 60 minutes": lambda _: "/api/sources",
+        "sources, 7 days": lambda _: "/api/sources?minutes=10080",
+        "words, 60 minutes": lambda _: "/api/words/rising",
+        "words, 7 days": lambda _: "/api/words/rising?minutes=10080",
+        "words, one source and sentiment": lambda _: "/api/words/rising?minutes=1440&source=bluesky&sentiment=neutral",
         "posts": lambda _: posts(),
         "posts, next page": lambda _: posts(cursor=cursors["near"]),
         "posts, deep page": lambda _: posts(cursor=cursors["deep"]),
@@ -77,6 +90,9 @@ def requests(cursors: dict[str, str]) -> dict[str, Request]:
         "posts, frequent emotion": lambda _: posts(emotion="joy"),
         "posts, rare emotion": lambda _: posts(emotion="disgust"),
         "posts, all three": lambda _: posts(source="bluesky", sentiment="neutral", emotion="surprise"),
+        "posts, confidence": lambda _: posts(max_confidence=0.55),
+        "posts, rare confidence": lambda _: posts(min_confidence=0.99999),
+        "export of 1,000": lambda _: "/api/posts/export?format=json&limit=1000",
         "search, most frequent": lambda _: posts(search=words[0] if len(words[0]) > 2 else words[1]),
         "search, frequent": lambda c: posts(search=words[c.randint(20, 200)]),
         "search, uncommon": lambda c: posts(search=words[c.randint(2_000, 20_000)]),

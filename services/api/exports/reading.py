@@ -79,15 +79,15 @@ class Reader:
         if self._permits is None:
             yield
             return
-        await _take(self._permits)
+        await take_patiently(self._permits)
         try:
             yield
         finally:
             self._permits.give_back()
 
 
-async def _take(permits: Permits) -> None:
-    """Asks again where a request would be refused."""
+async def take_patiently(permits: Permits) -> None:
+    """Asks again where a request would be refused; Transient if there is none for long."""
     deadline = monotonic() + PERMIT_PATIENCE_S
     while True:
         try:
