@@ -38,7 +38,8 @@ _MARKS = _ranges(
     for code in range(min(0x20000, sys.maxunicode))
     if code not in _VARIATIONS and (unicodedata.category(chr(code)) in ("Mn", "Mc", "Me") or code in (0x200C, 0x200D))
 )
-_WORDS = re.compile(rf"[{_SPACELESS}{_EMOJI}]|(?![{_SPACELESS}])\w(?:(?![{_SPACELESS}])[\w{_MARKS}])*|#(?=\w)")
+_LETTER = rf"[^\W{_SPACELESS}]"
+_WORDS = re.compile(rf"{_LETTER}+(?:[{_MARKS}]+{_LETTER}*)*|[{_SPACELESS}{_EMOJI}]|#(?=\w)")
 _ASCII_WORDS = re.compile(r"\w+|#(?=\w)", re.ASCII)
 
 

@@ -16,6 +16,16 @@ NEWEST_POSTS = 20
 KEPT = timedelta(hours=25)
 
 
+# Ids that one statement reads. The planner knows nothing of the newest posts, thinks that they are few, and sorts them
+# all: it must not be given a day of them.
+_SPAN = 10_000 << 20  # ten seconds
+_NEXT_ID = "SELECT min(id) FROM social_media_posts WHERE id >= $1 AND id < $2"
+_NEW_POSTS = f"""
+    SELECT p.id, p.source, p.content, a.sentiment_label, coalesce(a.emotion, '') AS emotion
+      FROM {current_analyses("$1", "$2")} ORDER BY p.id
+"""
+
+
 @dataclass
 class Count:
     """Of the posts of one minute that have a rule's keyword. `newest_ids`: of the matching ones, rising."""
@@ -37,22 +47,13 @@ async def write_next_id(held: PoolConnectionProxy, next_id: int) -> None:
 async def new_posts(
     held: PoolConnectionProxy, first_id: int, beyond_id: int, portion: int
 ) -> AsyncIterator[Sequence[Record]]:
-    """Posts of the ids, rising, some at a time: id, source, content, sentiment_label, emotion."""
-    while True:
-        rows = await held.fetch(
-            f"""
-            SELECT p.id, p.source, p.content, a.sentiment_label, coalesce(a.emotion, '') AS emotion
-              FROM {current_analyses("$1", "$2")} ORDER BY p.id LIMIT $3
-            """,
-            first_id,
-            beyond_id,
-            portion,
-        )
-        if rows:
+    """Posts of the ids, rising, some at a time: id, source, content, sentiment_label, emotion. Needs a transaction."""
+    while (first_id := await held.fetchval(_NEXT_ID, first_id, beyond_id)) is not None:
+        until_id = min(beyond_id, first_id + _SPAN)
+        cursor = await held.cursor(_NEW_POSTS, first_id, until_id)
+        while rows := await cursor.fetch(portion):
             yield rows
-        if len(rows) < portion:
-            return
-        first_id = rows[-1]["id"] + 1
+        first_id = until_id
 
 
 async def add_counts(held: PoolConnectionProxy, counts: Mapping[tuple[int, datetime], Count]) -> None:
