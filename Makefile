@@ -37,10 +37,10 @@ test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/i
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
-fuzz: $(VENV)-fuzz/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
+fuzz: $(VENV)-fuzz/.stamp .local/triton/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
 	$(VENV)-fuzz/bin/python -m tests.fuzz $(ARGS)
 
-fuzz-quick: $(VENV)-fuzz/.stamp ## the whole API as its OpenAPI document describes it, some requests, the same ones each time
+fuzz-quick: $(VENV)-fuzz/.stamp .local/triton/.stamp ## the whole API as its OpenAPI document describes it, some requests, the same ones each time
 	$(VENV)-fuzz/bin/python -m tests.fuzz --quick
 
 screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw the README's picture again, with simulated posts

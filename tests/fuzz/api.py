@@ -25,6 +25,7 @@ from services.worker.store import store
 from tests import hostile
 from tests.conftest import ROOT, environment_of, make_settings
 from tests.embedded import free_port, running_postgres, running_redis
+from tests.integration.triton_server import running_triton
 
 # What does not fit: there is no log-in, no required header, and no resource that a client makes.
 CHECKS = (
@@ -131,9 +132,14 @@ class Api:
 
 @contextmanager
 def running_api(folder: Path) -> Iterator[Api]:
-    """An API as a process of its own, with posts, alerts and dead letters; there is no Triton."""
-    with running_postgres(folder) as database_url, running_redis(folder, appendfsync="no") as redis_url:
-        settings = make_settings(database_url, redis_url, "social_posts_stream", "127.0.0.1:1")
+    """An API as a process of its own, with posts, alerts, dead letters and both models."""
+    (folder / "triton").mkdir()
+    with (
+        running_postgres(folder) as database_url,
+        running_redis(folder, appendfsync="no") as redis_url,
+        running_triton(folder / "triton", ROOT / "model_repository") as triton,
+    ):
+        settings = make_settings(database_url, redis_url, "social_posts_stream", f"127.0.0.1:{triton.grpc_port}")
         settings = settings.model_copy(update={"api_port": free_port(), "frontend_dist": folder})
         asyncio.run(fill(settings))
         api = Api(f"http://127.0.0.1:{settings.api_port}", settings, folder / "api.log")
