@@ -102,12 +102,12 @@ def _verdicts(scores: Scores, names: Sequence[str], verdicts_of: Score) -> list[
     return [
         Verdict(
             label=label,
-            confidence=confidence,
+            confidence=all_scores[0][1],
             scores=[LabelScore(label=name, score=score) for name, score in all_scores],
             model_name=scores.model.source,
             model_version=scores.model.version,
         )
-        for (label, confidence), all_scores in zip(verdicts_of(scores.model, scores.logits), every_score, strict=True)
+        for (label, _), all_scores in zip(verdicts_of(scores.model, scores.logits), every_score, strict=True)
     ]
 
 
