@@ -37,7 +37,7 @@ class Counted:
 
     posts: int = 0
     words: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, Counter[str]] = field(default_factory=dict)
+    by_label: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,16 @@ class Rise:
 
 def count(sample: Iterable[Sampled]) -> Counted:
     counted = Counted()
-    known: set[tuple[str, str, str]] = set()
+    known: dict[tuple[str, str], set[str]] = {}
     for post in sample:
+        words = words_of(post.content)
+        if post.author:
+            of_author = known.setdefault((post.source, post.author), set())
+            words -= of_author
+            of_author |= words
         counted.posts += 1
-        for word in words_of(post.content):
-            if post.author:
-                key = (word, post.source, post.author)
-                if key in known:
-                    continue
-                known.add(key)
-            counted.words[word] += 1
-            counted.labels.setdefault(word, Counter())[post.label] += 1
+        counted.words.update(words)
+        counted.by_label.setdefault(post.label, Counter()).update(words)
     return counted
 
 
@@ -80,7 +79,8 @@ def rising(
         prior = prior_size * (posts + posts_before) / (size + size_before)
         score = z_score((posts, size), (posts_before, size_before), (prior, prior_size))
         if score >= MIN_SCORE:
-            rises.append(Rise(word, posts, posts_before, score, now.labels[word]))
+            labels = Counter({label: of_label[word] for label, of_label in now.by_label.items() if of_label[word]})
+            rises.append(Rise(word, posts, posts_before, score, labels))
     rises.sort(key=lambda rise: (-rise.score, -rise.posts, rise.word))
     hashtags = [rise for rise in rises if rise.word.startswith("#")]
     words = [rise for rise in rises if not rise.word.startswith("#")]
