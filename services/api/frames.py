@@ -91,7 +91,7 @@ def new_post(analysed: AnalysedPost) -> str:
 
 
 def alert(message: AlertMessage) -> str:
-    """`data` is the row of sentiment_alerts; `change` says whether it was raised or resolved."""
+    """`data` is the row of sentiment_alerts; `change` says whether it was raised, resolved or acknowledged."""
     return _encode({"type": "alert", "change": message.change, "data": message.alert})
 
 

@@ -144,25 +144,3 @@ class Distribution(BaseModel):
     )
     cached: bool = Field(description="Whether an earlier request had computed it")
     cached_at: datetime
-
-
-class Alert(BaseModel):
-    """A row of sentiment_alerts. `details`: negative, total, ratio, window_minutes, min_posts when it was raised."""
-
-    id: int
-    alert_type: str = Field(examples=["high_negative_ratio"])
-    threshold_value: float
-    actual_value: float
-    window_start: datetime
-    window_end: datetime
-    post_count: int
-    triggered_at: datetime
-    resolved_at: datetime | None = Field(description="null while the alert is raised")
-    details: dict[str, object]
-
-
-class AlertPage(BaseModel):
-    alerts: list[Alert]
-    total: int
-    limit: int
-    offset: int
