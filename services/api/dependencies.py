@@ -11,7 +11,7 @@ from services.api.admission import Permits
 from services.api.state import State
 
 
-def get_state(connection: HTTPConnection) -> State:
+async def get_state(connection: HTTPConnection) -> State:
     state: State = connection.app.state.undertone
     return state
 
