@@ -1,5 +1,5 @@
 import * as Radix from '@radix-ui/react-dialog';
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Icon } from './Icon';
 import './dialog.css';
 
@@ -15,12 +15,18 @@ interface DialogProps {
 
 /** A dialog that is open while it is rendered. Escape, the cross and a click beside it close it. */
 export function Dialog({ title, description, shape = 'middle', onClose, children }: DialogProps) {
+  // It has no trigger to which Radix could give the focus back: whoever had it gets it.
+  const [opener] = useState(() => document.activeElement);
   return (
     <Radix.Root open onOpenChange={(isOpen) => isOpen || onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="dialog-overlay" />
         <Radix.Content
           className={`dialog dialog-${shape}`}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            giveFocusBack(opener);
+          }}
           {...(description === undefined && { 'aria-describedby': undefined })}
         >
           <div className="dialog-head">
@@ -37,4 +43,11 @@ export function Dialog({ title, description, shape = 'middle', onClose, children
       </Radix.Portal>
     </Radix.Root>
   );
+}
+
+/** To the element, or where it is gone by now to the page. */
+function giveFocusBack(element: Element | null): void {
+  const isThere =
+    element instanceof HTMLElement && element.isConnected && element !== document.body;
+  (isThere ? element : document.getElementById('main'))?.focus({ preventScroll: true });
 }

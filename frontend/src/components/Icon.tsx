@@ -17,6 +17,8 @@ const PATHS = {
   try: 'M3 3.5h10v7H8l-3 2.8v-2.8H3ZM5.5 6h5m-5 2h3',
   link: 'M6.7 9.3 12.8 3.2m-4-.2h4.2v4.2M11.5 9.5V13h-8.500V5H7',
   close: 'm4 4 8 8m0-8-8 8',
+  copy: 'M5.5 5.500h8v8h-8ZM10.5 5.500v-3h-8v8h3',
+  filter: 'M2.5 4h11M4.500 8h7M6.5 12h3',
   download: 'M8 2.5v7.300m-3-3 3 3 3-3M3 13.200h10',
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',

@@ -1,10 +1,5 @@
-import { Panel } from '@/components/Panel';
-import { State } from '@/components/QueryView';
+import { Explore } from '@/features/explore/Explore';
 
 export default function ExplorePage() {
-  return (
-    <Panel title="Explore">
-      <State title="Not built yet" text="This page is being made." />
-    </Panel>
-  );
+  return <Explore />;
 }

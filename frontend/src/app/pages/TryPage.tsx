@@ -1,10 +1,5 @@
-import { Panel } from '@/components/Panel';
-import { State } from '@/components/QueryView';
+import { TryIt } from '@/features/tryit/TryIt';
 
 export default function TryPage() {
-  return (
-    <Panel title="Try it">
-      <State title="Not built yet" text="This page is being made." />
-    </Panel>
-  );
+  return <TryIt />;
 }
