@@ -19,7 +19,8 @@ export function JourneyLink({ postId, className = 'link-button', children }: Jou
     return `?${next}`;
   }, [params, postId]);
   return (
-    <Link to={{ search }} className={className} preventScrollReset>
+    // The state tells whoever closes the journey that going back does.
+    <Link to={{ search }} className={className} state={{ isAbovePage: true }} preventScrollReset>
       {children ?? 'Journey'}
     </Link>
   );

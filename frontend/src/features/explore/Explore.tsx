@@ -19,7 +19,13 @@ export function Explore() {
   const count = countFilters(filters);
   return (
     <div className="explore">
-      <search className="explore-filters panel" aria-label="Posts">
+      {/* biome-ignore lint/a11y/useSemanticElements: jsdom does not know the element, and a form has Enter */}
+      <form
+        role="search"
+        className="explore-filters panel"
+        aria-label="Posts"
+        onSubmit={(event) => event.preventDefault()}
+      >
         <SearchField
           value={filters.search ?? ''}
           maxChars={MAX_SEARCH_CHARS}
@@ -36,7 +42,7 @@ export function Explore() {
             Reset all
           </button>
         </Collapsible>
-      </search>
+      </form>
       <div className="explore-found">
         {notes.length > 0 && (
           <ul className="stale explore-notes" aria-label="Ignored parts of the address">

@@ -3,6 +3,7 @@ import { Field } from '@/components/Field';
 import { Icon } from '@/components/Icon';
 import { formatCount } from '@/lib/format';
 import { EXPORT_LIMITS, type ExportLimit, exportUrl, type PostsQuery } from './postsQuery';
+import { type Cut, useIsCut } from './useIsCut';
 
 /** The same posts as a file: plain links, so the browser does the downloading. */
 export function ExportMenu({ query }: { query: PostsQuery }) {
@@ -50,14 +51,19 @@ export function ExportMenu({ query }: { query: PostsQuery }) {
   );
 }
 
+/** What is in the file, as far as that is known. */
+const HINTS: Record<Cut, (limit: string) => string> = {
+  no: () => 'All posts that match are in the file, also those further down.',
+  yes: (limit) => `More posts match: the file has the newest ${limit}.`,
+  unknown: (limit) =>
+    `The newest posts that match are in the file; if it has ${limit}, more may match.`,
+};
+
 function ExportLinks({ query }: { query: PostsQuery }) {
   const [limit, setLimit] = useState<ExportLimit>(10_000);
   return (
     <>
-      <Field
-        label="At most"
-        hint="The newest posts that match, also those further down. Where there are more, the file ends after so many, and says so."
-      >
+      <Field label="At most" hint={HINTS[useIsCut(query, limit)](formatCount(limit))}>
         {(control) => (
           <select
             {...control}

@@ -34,12 +34,15 @@ export function Results({ searchId, filters, query, onSearchAgain, actions }: Re
       <span className="sr-only" role="status">
         {totalText(search) ?? 'Searching…'}
       </span>
-      {hasNewer && (
-        <button type="button" className="button explore-newer" onClick={searchAgain}>
-          <Icon name="up" />
-          Newer posts match — search again
-        </button>
-      )}
+      {/* Laid over the list: who reads must not see it move. */}
+      <div className="explore-newer">
+        {hasNewer && (
+          <button type="button" onClick={searchAgain}>
+            <Icon name="up" />
+            Newer posts match — search again
+          </button>
+        )}
+      </div>
       <div ref={box} tabIndex={-1} className="explore-box">
         {isEmpty ? (
           <State title="No posts match" text="Ask for less: fewer filters, or a longer time." />

@@ -47,7 +47,7 @@ export function TextForm(props: TextFormProps) {
         <button type="submit" className="button" aria-disabled={!canAsk}>
           {isAsking ? 'Asking…' : 'Analyse'}
         </button>
-        <span className="try-note">
+        <span className="try-note try-keys">
           <kbd>{isApple() ? '⌘' : 'Ctrl'}</kbd> <kbd>Enter</kbd>
         </span>
         <label className="check">

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Icon } from '@/components/Icon';
 import { Panel } from '@/components/Panel';
 import { State } from '@/components/QueryView';
@@ -17,9 +17,18 @@ export function TryIt() {
   const [isLineByLine, setIsLineByLine] = useState(false);
   const [shownId, setShownId] = useState<number | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const answers = useRef<HTMLDivElement>(null);
   const { tries, failure, isAsking, ask, forget } = useAnalysis();
   const texts = textsOf(typed, isLineByLine);
   const shown = tries.find(({ id }) => id === shownId) ?? tries[0];
+
+  // On a phone the answer is below what is in sight.
+  const answeredId = tries[0]?.id;
+  useEffect(() => {
+    const topPx = answers.current?.getBoundingClientRect().top ?? 0;
+    if (answeredId !== undefined && topPx > window.innerHeight / 2)
+      answers.current?.scrollIntoView();
+  }, [answeredId]);
 
   const analyze = (which: readonly string[]) => {
     setShownId(null);
@@ -27,27 +36,24 @@ export function TryIt() {
   };
   return (
     <div className="try">
-      <div className="try-side">
-        <Panel title="Your text">
-          <TextForm
-            field={field}
-            typed={typed}
-            onType={setTyped}
-            isLineByLine={isLineByLine}
-            onLineByLine={setIsLineByLine}
-            texts={texts}
-            isAsking={isAsking}
-            onAnalyze={() => analyze(texts)}
-            onExample={(text) => {
-              setTyped(text);
-              field.current?.focus();
-              analyze([text]);
-            }}
-          />
-        </Panel>
-        <RequestCode texts={texts.length > 0 ? texts : ['Your text']} />
-      </div>
-      <div className="try-side">
+      <Panel title="Your text" className="try-question">
+        <TextForm
+          field={field}
+          typed={typed}
+          onType={setTyped}
+          isLineByLine={isLineByLine}
+          onLineByLine={setIsLineByLine}
+          texts={texts}
+          isAsking={isAsking}
+          onAnalyze={() => analyze(texts)}
+          onExample={(text) => {
+            setTyped(text);
+            field.current?.focus();
+            analyze([text]);
+          }}
+        />
+      </Panel>
+      <div className="try-side try-answers" ref={answers}>
         <Panel title="What the models say" className="try-answer">
           {failure !== null && <Failed failure={failure} />}
           <div aria-live="polite" aria-busy={isAsking}>
@@ -69,6 +75,9 @@ export function TryIt() {
           onShow={setShownId}
           onForget={forget}
         />
+      </div>
+      <div className="try-side try-more">
+        <RequestCode texts={texts.length > 0 ? texts : ['Your text']} />
         <Models />
       </div>
     </div>

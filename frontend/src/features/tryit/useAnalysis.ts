@@ -10,7 +10,6 @@ export interface Try {
   answer: AnalyzeAnswer;
   /** From the key to the answer, the way there and back included. */
   roundTripMs: number;
-  atMs: number;
 }
 
 /** In the memory of the page, for comparing; the oldest give way. */
@@ -37,12 +36,9 @@ export function useAnalysis(): Analysis {
     mutationFn: async (texts: readonly string[]) => {
       const begun = performance.now();
       const answered = await answer(api.POST('/api/analyze', { body: request(texts) }));
-      return { texts, answer: answered, roundTripMs: performance.now() - begun, atMs: Date.now() };
+      return { texts, answer: answered, roundTripMs: performance.now() - begun };
     },
-    onSuccess: (done) =>
-      setTries((before) =>
-        [{ ...done, id: (before[0]?.id ?? 0) + 1 }, ...before].slice(0, MAX_TRIES),
-      ),
+    onSuccess: (done) => setTries((before) => withNewest(before, done)),
   });
   return {
     tries,
@@ -54,6 +50,11 @@ export function useAnalysis(): Analysis {
       asking.reset();
     },
   };
+}
+
+export function withNewest(tries: readonly Try[], done: Omit<Try, 'id'>): readonly Try[] {
+  const id = (tries[0]?.id ?? 0) + 1;
+  return [{ ...done, id }, ...tries].slice(0, MAX_TRIES);
 }
 
 /** What went wrong, and what to do about it. */
