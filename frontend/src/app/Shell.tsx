@@ -3,6 +3,7 @@ import { Outlet } from 'react-router';
 import { Loading } from '@/components/QueryView';
 import { AlertBanner } from '@/features/alerts/AlertBanner';
 import { Header } from '@/features/header/Header';
+import { JourneyHost } from './JourneyHost';
 import { Navigation } from './Navigation';
 import { usePageChange } from './usePageChange';
 import { useRefetch } from './useRefetch';
@@ -25,6 +26,7 @@ export function Shell() {
           <Outlet />
         </Suspense>
       </main>
+      <JourneyHost />
     </>
   );
 }
