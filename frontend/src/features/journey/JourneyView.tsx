@@ -1,11 +1,15 @@
 import { SENTIMENTS } from '@/api/model';
 import type { Journey, Post } from '@/api/schema';
 import { emotionEmoji, emotionName } from '@/components/emotions';
+import { Scroller } from '@/components/Scroller';
 import { SentimentTag } from '@/components/SentimentTag';
 import { formatFull, formatPercent, plural } from '@/lib/format';
 import { formatDuration } from './duration';
 import { StepTable } from './StepTable';
 import { timelineOf } from './timeline';
+
+/** Longer texts scroll by themselves: the steps should be in sight. */
+const LONG_CHARS = 500;
 
 export function JourneyView({ journey }: { journey: Journey }) {
   const { post, steps, batch, total_ms } = journey;
@@ -49,7 +53,13 @@ function PostCard({ post }: { post: Post }) {
         <span>{post.author || 'unknown author'}</span>
         <span>{formatFull(Date.parse(post.created_at))}</span>
       </p>
-      <p className="journey-text">{post.content}</p>
+      {post.content.length > LONG_CHARS ? (
+        <Scroller label="Text of the post" className="journey-text journey-text-long">
+          {post.content}
+        </Scroller>
+      ) : (
+        <p className="journey-text">{post.content}</p>
+      )}
       {sentiment && label !== undefined ? (
         <p className="journey-meta">
           <SentimentTag of={label}>
