@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hiredis
+import msgspec
 from redis._parsers.encoders import Encoder
 from redis._parsers.resp2 import _AsyncRESP2Parser
 
@@ -19,7 +20,9 @@ from bench import posts
 from bench.paths import STARTER_MODELS
 from bench.report import table
 from export.spec import BUCKETS, lengths_on_cpu
+from services.api.arrivals import Arrivals
 from services.api.frames import new_post
+from services.api.metrics import ApiMetrics
 from services.common.messages import (
     AnalysedPost,
     Analysis,
@@ -29,9 +32,12 @@ from services.common.messages import (
     encode_message,
     encode_post,
 )
+from services.inference.analyzer import Course, Inferred
 from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
 from services.triton.backends.onnxruntime.length_groups import groups
+from services.worker.consumer import Entry
+from services.worker.journey import journey, passage
 
 BATCH = 256
 # What arrives while a batch is analysed, at a moderate load.
@@ -47,6 +53,8 @@ ANALYSIS = Analysis(
     emotion="joy",
     emotion_confidence=0.8,
 )
+INFERRED = Inferred(at=1_700_000_000.0, took_ms=10.0, requests=4, split=None)
+PASSAGE = passage("worker", BATCH, Course(1_700_000_000.0, 1.0, INFERRED, INFERRED))
 
 
 def cpu_us(action: Callable[[], object]) -> float:
@@ -105,6 +113,11 @@ def parts(texts: Sequence[str]) -> str:
     tokenizer = PostTokenizer((STARTER_MODELS / "sentiment" / "1" / "tokenizer.json").read_bytes(), 512)
     contents = [post.content for post in batch]
     reply = reply_of(batch)
+    read = [Entry(f"1700000000000-{number}", entry) for number, entry in enumerate(entries)]
+    arrivals = Arrivals(ApiMetrics())
+    announced = ResultsMessage(
+        posts=tuple(msgspec.structs.replace(post, queued_ms=1_700_000_000_000) for post in analysed)
+    )
     actions: dict[str, Callable[[], object]] = {
         "Redis' answer, by hiredis": lambda: by_hiredis(reply),
         "Redis' answer, by the client's own parser": lambda: by_python(reply),
@@ -112,6 +125,8 @@ def parts(texts: Sequence[str]) -> str:
         "tokenization": lambda: tokenizer.encode(contents),
         "message to the channel": lambda: encode_message(ResultsMessage(posts=analysed)),
         "WebSocket frame": lambda: [new_post(post) for post in analysed],
+        "its journey, in the worker": lambda: [journey(entry, PASSAGE) for entry in read],
+        "its latency, in the API": lambda: arrivals.note(announced),
     }
     return table(["part", "CPU us a post"], [[name, cpu_us(action)] for name, action in actions.items()])
 
