@@ -65,6 +65,8 @@ function listQuery(name: string, query: { limit: number; state?: AlertState }) {
 export const raisedQuery = listQuery('raised', { limit: RAISED_LIMIT, state: 'raised' });
 /** The newest, raised or resolved. */
 export const recentQuery = listQuery('recent', { limit: RECENT_LIMIT });
+/** Those that charts mark. More would stand side by side without a gap. */
+export const marksQuery = listQuery('marks', { limit: 100 });
 
 export const alertPageQuery = ({ state, ruleId, page }: AlertFilter) =>
   queryOptions({

@@ -21,14 +21,21 @@ test('reads a new post', () => {
       confidence: 0.873,
       emotion: 'anger',
       model: 'm, version 3',
+      queuedAtMs: null,
     },
   });
 });
 
-test('reads the totals', () => {
-  const counts = { positive: 1, negative: 2, neutral: 3, total: 6 };
-  const data = { last_minute: counts, last_hour: counts, last_24_hours: counts };
-  expect(parse({ type: 'metrics_update', data })).toEqual({ type: 'metrics_update', data });
+test('reads when a post came into the stream', () => {
+  const { type, data } = newPostMessage('p1');
+  const queued_at = '2026-01-15T12:00:00.125Z';
+  expect(parse({ type, data: { ...data, queued_at } })?.data).toMatchObject({
+    queuedAtMs: Date.UTC(2026, 0, 15, 12, 0, 0, 125),
+  });
+});
+
+test('takes totals as the sign to ask for them', () => {
+  expect(parse({ type: 'metrics_update', data: {} })?.type).toBe('metrics_update');
 });
 
 test('reads an alert row, of which some columns may be missing', () => {
@@ -73,7 +80,7 @@ test.each([
   '{"data":{}}',
   '{"type":"new_post"}',
   '{"type":"new_post","data":{"post_id":"1","content":"x","sentiment_label":"angry"}}',
-  '{"type":"metrics_update","data":{"last_minute":{}}}',
+  '{"type":"metrics_update","data":[]}',
   '{"type":"alert","data":[]}',
   '{"type":"feed","data":{"posts":1}}',
 ])('ignores the malformed %s, with a note', (raw) => {

@@ -1,26 +1,18 @@
-import { readCount, readFields, readNumber } from '@/lib/read';
+import { type Fields, readCount, readFields, readNumber } from '@/lib/read';
 import { readAlert } from './alertRow';
-import type { Alert, FeedShare, Metrics, Post } from './model';
-import { readCounts, readPost } from './parse';
+import type { Alert, FeedShare, Post } from './model';
+import { readPost } from './parse';
 
 /** The data of each message the dashboard acts on, by its type. */
 export interface MessageData {
   new_post: Post;
-  metrics_update: Metrics;
+  /** New totals: what is shown of them is fetched. */
+  metrics_update: Fields;
   alert: Alert;
   feed: FeedShare;
 }
 export type MessageType = keyof MessageData;
 export type Message = { [T in MessageType]: { type: T; data: MessageData[T] } }[MessageType];
-
-function readMetrics(value: unknown): Metrics | null {
-  const fields = readFields(value);
-  const last_minute = readCounts(fields?.last_minute);
-  const last_hour = readCounts(fields?.last_hour);
-  const last_24_hours = readCounts(fields?.last_24_hours);
-  if (last_minute === null || last_hour === null || last_24_hours === null) return null;
-  return { last_minute, last_hour, last_24_hours };
-}
 
 function readFeedShare(value: unknown): FeedShare | null {
   const fields = readFields(value);
@@ -64,7 +56,7 @@ function readMessage(type: unknown, data: unknown): Message | 'ignored' | null {
     case 'new_post':
       return build('new_post', readPost(data));
     case 'metrics_update':
-      return build('metrics_update', readMetrics(data));
+      return build('metrics_update', readFields(data));
     case 'alert':
       return build('alert', readAlert(data));
     case 'feed':

@@ -21,12 +21,6 @@ export interface Counts extends Record<Sentiment, number> {
   total: number;
 }
 
-export interface Metrics {
-  last_minute: Counts;
-  last_hour: Counts;
-  last_24_hours: Counts;
-}
-
 /** Of the `posts` that came in the last `seconds`, the live feed has `shown`. */
 export interface FeedShare {
   isSampled: boolean;
@@ -37,12 +31,6 @@ export interface FeedShare {
 
 export interface Bucket extends Counts {
   startMs: number;
-}
-
-export interface Distribution {
-  counts: Counts;
-  /** Posts by emotion, most frequent first. */
-  emotions: { label: string; count: number }[];
 }
 
 /** `unknown`: of a later server. */

@@ -1,6 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { BrowserRouter, Route, Routes } from 'react-router';
 import { LiveProvider } from '@/api/live';
+import { FeedProvider } from '@/features/feed/FeedProvider';
 import { ErrorBoundary } from './ErrorBoundary';
 import { NotFoundPage } from './NotFoundPage';
 import { PAGES } from './pages';
@@ -23,16 +24,18 @@ export function App() {
     <ErrorBoundary>
       <QueryClientProvider client={queryClient}>
         <LiveProvider>
-          <BrowserRouter>
-            <Routes>
-              <Route element={<Shell />}>
-                {PAGES.map(({ path, Page }) => (
-                  <Route key={path} path={path} element={<Page />} />
-                ))}
-                <Route path="*" element={<NotFoundPage />} />
-              </Route>
-            </Routes>
-          </BrowserRouter>
+          <FeedProvider>
+            <BrowserRouter>
+              <Routes>
+                <Route element={<Shell />}>
+                  {PAGES.map(({ path, Page }) => (
+                    <Route key={path} path={path} element={<Page />} />
+                  ))}
+                  <Route path="*" element={<NotFoundPage />} />
+                </Route>
+              </Routes>
+            </BrowserRouter>
+          </FeedProvider>
         </LiveProvider>
       </QueryClientProvider>
     </ErrorBoundary>

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
+import { TOTALS_KEY } from '@/api/counts';
 import { useLiveMessage, useOnConnected } from '@/api/live';
-import { TOTALS_KEY } from '@/api/queries';
 
 /** New totals may come several times a second; the charts need not follow each of them. */
 const TOTALS_EVERY_MS = 3_000;

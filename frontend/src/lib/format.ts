@@ -19,6 +19,18 @@ export function formatPercent(fraction: number): string {
   return `${Math.round(percent)}${NBSP}%`;
 }
 
+/** A change of a share, in whole percentage points. */
+export function formatPoints(points: number): string {
+  const whole = Math.round(points);
+  if (whole === 0) return `±0${NBSP}pt`;
+  const size = Math.abs(whole);
+  return `${whole > 0 ? '+' : '−'}${formatCount(size)}${NBSP}${size === 1 ? 'pt' : 'pts'}`;
+}
+
+/** "84 ms", "1.2 s" */
+export const formatDuration = (ms: number): string =>
+  ms < 1_000 ? `${Math.round(ms)}${NBSP}ms` : `${(ms / 1_000).toFixed(1)}${NBSP}s`;
+
 export const formatTime = (ms: number): string => timeFormat.format(ms);
 export const formatSecond = (ms: number): string => secondFormat.format(ms);
 export const formatDate = (ms: number): string => dateFormat.format(ms);

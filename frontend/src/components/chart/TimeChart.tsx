@@ -63,7 +63,7 @@ export function TimeChart({ data, span, note, onHover, onZoom }: TimeChartProps)
       created.destroy();
       plot.current = null;
     };
-  }, [data.kind, data.whole, look, canZoom, theme]);
+  }, [data.kind, data.whole, data.percent, look, canZoom, theme]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: the chart reads the span from `shown`
   useEffect(() => plot.current?.setData(align(data)), [data, span]);

@@ -30,6 +30,8 @@ const WHOLE_STEPS = Array.from(
   (_, step) => ([1, 2, 5][step % 3] ?? 1) * 10 ** Math.floor(step / 3),
 );
 
+const PERCENT_STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5];
+
 /** Values with neighbours on neither side, which as a line would not show. */
 function loneIndices(plot: uPlot, seriesIndex: number): number[] {
   const values = plot.data[seriesIndex] ?? [];
@@ -40,7 +42,7 @@ function loneIndices(plot: uPlot, seriesIndex: number): number[] {
 
 export function plotOptions(setup: PlotSetup): uPlot.Options {
   const { width, height, data, span, onHover, onZoom } = setup;
-  const { kind, series, whole } = data();
+  const { kind, series, whole, percent } = data();
   const color = readColors();
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   const font = `${0.75 * rem}px ${getComputedStyle(document.body).fontFamily}`;
@@ -61,7 +63,8 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
   return {
     width,
     height,
-    padding: [0.5 * rem, 0.75 * rem, 0, 0],
+    // At the right, half of the last time's text.
+    padding: [0.5 * rem, 1.25 * rem, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -94,6 +97,7 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
       {
         ...axis,
         ...(whole && { incrs: WHOLE_STEPS }),
+        ...(percent && { incrs: PERCENT_STEPS }),
         space: 2.5 * rem,
         size: (_, labels) =>
           (1 + 0.42 * Math.max(3, ...(labels ?? []).map((text) => text.length))) * rem,

@@ -42,6 +42,8 @@ export interface TimeChartData {
   format: (value: number) => string;
   /** Values are whole numbers, and so are the marks of the axis. */
   whole?: boolean;
+  /** Values are shares from 0 to 1, and the marks of the axis whole per cent. */
+  percent?: boolean;
   /** Where the axis ends; by default where the data does. */
   max?: number;
   thresholds?: readonly Threshold[];

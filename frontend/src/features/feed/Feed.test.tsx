@@ -1,10 +1,29 @@
 // @vitest-environment jsdom
 import { act, fireEvent, screen, within } from '@testing-library/react';
-import { expect, test } from 'vitest';
+import { MemoryRouter } from 'react-router';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeWebSocket } from '@/testing/FakeWebSocket';
 import { renderLive, stubApi } from '@/testing/render';
 import { newPostMessage } from '@/testing/samples';
 import { Feed } from './Feed';
+import { FeedProvider } from './FeedProvider';
+
+// jsdom lays nothing out; the list shows what fits into its height.
+beforeEach(() => {
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600);
+  vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(100);
+});
+
+const NO_POSTS = { posts: [], next_cursor: null };
+
+const renderFeed = () =>
+  renderLive(
+    <MemoryRouter>
+      <FeedProvider>
+        <Feed />
+      </FeedProvider>
+    </MemoryRouter>,
+  );
 
 const receive = (...ids: string[]) =>
   act(() => {
@@ -12,14 +31,14 @@ const receive = (...ids: string[]) =>
   });
 
 test('says that posts will come while there are none', async () => {
-  stubApi({ '/api/posts': { posts: [] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': NO_POSTS });
+  renderFeed();
   expect(await screen.findByText('Posts will appear here as they arrive.')).toBeTruthy();
 });
 
 test('shows the posts that arrive, with what was made of them', async () => {
-  stubApi({ '/api/posts': { posts: [] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': NO_POSTS });
+  renderFeed();
   act(() => FakeWebSocket.latest.accept());
   receive('p1', 'p2', 'p1');
   const items = await screen.findAllByTestId('feed-item');
@@ -32,8 +51,8 @@ test('shows the posts that arrive, with what was made of them', async () => {
 });
 
 test('holds still while focused, and resumes on request', async () => {
-  stubApi({ '/api/posts': { posts: [newPostMessage('seed').data] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': { posts: [newPostMessage('seed').data], next_cursor: null } });
+  renderFeed();
   await screen.findByTestId('feed-item');
   fireEvent.focus(screen.getByRole('region', { name: 'Newest posts' }));
   receive('p1');
@@ -43,7 +62,7 @@ test('holds still while focused, and resumes on request', async () => {
 
 test('keeps what it has when the server cannot be reached', async () => {
   stubApi({});
-  renderLive(<Feed />);
+  renderFeed();
   receive('p1');
   expect(await screen.findByText(/The server cannot be reached/)).toBeTruthy();
   expect(await screen.findByTestId('feed-item')).toBeTruthy();
@@ -58,8 +77,8 @@ const sample = (changes: object = {}) =>
   );
 
 test('says how many of the posts it shows, until it shows all of them', () => {
-  stubApi({ '/api/posts': { posts: [] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': NO_POSTS });
+  renderFeed();
   act(() => FakeWebSocket.latest.accept());
   expect(screen.queryByTestId('feed-share')).toBeNull();
   sample();
@@ -73,8 +92,8 @@ test('says how many of the posts it shows, until it shows all of them', () => {
 });
 
 test('announces a sample once, not its changing numbers', () => {
-  stubApi({ '/api/posts': { posts: [] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': NO_POSTS });
+  renderFeed();
   act(() => FakeWebSocket.latest.accept());
   const status = screen.getByRole('status');
   expect(status.textContent).toBe('');
@@ -86,8 +105,8 @@ test('announces a sample once, not its changing numbers', () => {
 });
 
 test('says nothing of a sample while nothing is heard', () => {
-  stubApi({ '/api/posts': { posts: [] } });
-  renderLive(<Feed />);
+  stubApi({ '/api/posts': NO_POSTS });
+  renderFeed();
   act(() => FakeWebSocket.latest.accept());
   sample();
   act(() => FakeWebSocket.latest.break());

@@ -1,25 +1,31 @@
-import { useState } from 'react';
+import { useDeferredValue, useMemo, useState, useSyncExternalStore } from 'react';
 import { Icon } from '@/components/Icon';
 import { Panel } from '@/components/Panel';
 import { Loading, State } from '@/components/QueryView';
 import { FeedControls } from './FeedControls';
+import { FeedLatency } from './FeedLatency';
 import { FeedList } from './FeedList';
+import { useFeed } from './FeedProvider';
 import { FeedShareNote } from './FeedShareNote';
-import { filterPosts, NO_FILTER } from './filter';
-import { useFeed } from './useFeed';
+import { NO_FILTER } from './filter';
 import { useFeedShare } from './useFeedShare';
+import { useMatches } from './useMatches';
 import './feed.css';
 
-export function Feed() {
-  const { store, view, query } = useFeed();
+/** The posts as they arrive, of all sources or of one. */
+export function Feed({ source = null }: { source?: string | null }) {
+  const { store, times, query } = useFeed();
+  const view = useSyncExternalStore(store.subscribe, store.get);
   const share = useFeedShare();
-  const [filter, setFilter] = useState(NO_FILTER);
-  const posts = filterPosts(view.posts, filter);
+  const [chosen, setChosen] = useState(NO_FILTER);
+  const text = useDeferredValue(chosen.text);
+  const filter = useMemo(() => ({ ...chosen, text, source }), [chosen, text, source]);
+  const { matches, isSearching } = useMatches(view.posts, filter);
   return (
     <Panel
       title="Live feed"
       note={view.isPaused ? 'paused' : undefined}
-      className={share === null ? 'feed' : 'feed feed-rush'}
+      className="feed"
       id="feed"
       actions={
         <PauseButton
@@ -29,7 +35,7 @@ export function Feed() {
         />
       }
     >
-      <FeedControls filter={filter} onFilter={setFilter} />
+      <FeedControls filter={chosen} onFilter={setChosen} />
       <FeedShareNote share={share} />
       {query.error !== null && (
         <p className="stale">
@@ -37,15 +43,21 @@ export function Feed() {
           {query.error.message} Earlier posts may be missing.
         </p>
       )}
-      {posts.length > 0 ? (
-        <FeedList posts={posts} store={store} heldBack={view.heldBack} />
-      ) : query.isPending ? (
+      {matches.length > 0 ? (
+        <FeedList
+          posts={matches}
+          newcomers={matches === view.posts ? view.newcomers : 0}
+          heldBack={view.heldBack}
+          store={store}
+        />
+      ) : query.isPending || isSearching ? (
         <Loading />
       ) : view.posts.length > 0 ? (
-        <State title="No matches" text={`None of the latest ${view.posts.length} posts match.`} />
+        <State title="No matches" text="No post matches. New ones that do will show here." />
       ) : (
         <State title="No posts yet" text="Posts will appear here as they arrive." />
       )}
+      <FeedLatency latency={times.latency} />
     </Panel>
   );
 }

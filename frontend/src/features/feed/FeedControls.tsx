@@ -1,3 +1,4 @@
+import { EMOTIONS, emotionName } from '@/components/emotions';
 import { Icon } from '@/components/Icon';
 import { Segmented } from '@/components/Segmented';
 import type { FeedFilter } from './filter';
@@ -23,6 +24,19 @@ export function FeedControls({ filter, onFilter }: FeedControlsProps) {
         value={filter.sentiment}
         onChange={(sentiment) => onFilter({ ...filter, sentiment })}
       />
+      <select
+        className="select"
+        aria-label="Emotion"
+        value={filter.emotion ?? ''}
+        onChange={(event) => onFilter({ ...filter, emotion: event.target.value || null })}
+      >
+        <option value="">All emotions</option>
+        {EMOTIONS.map((label) => (
+          <option key={label} value={label}>
+            {emotionName(label)}
+          </option>
+        ))}
+      </select>
       <label className="search">
         <Icon name="search" />
         <input

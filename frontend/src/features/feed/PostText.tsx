@@ -4,16 +4,23 @@ import { useLayoutEffect, useRef, useState } from 'react';
 const MAY_OVERFLOW_CHARS = 160;
 
 /** The text of a post: its first lines, and all of it on request. */
-export function PostText({ text }: { text: string }) {
+interface PostTextProps {
+  text: string;
+  /** Kept above: a post that is scrolled away and back is as it was left. */
+  isOpen: boolean;
+  onToggle: () => void;
+}
+
+export function PostText({ text, isOpen, onToggle }: PostTextProps) {
   const mayOverflow = text.length > MAY_OVERFLOW_CHARS || text.includes('\n');
   const paragraph = useRef<HTMLParagraphElement>(null);
-  const [isCut, setIsCut] = useState(false);
-  const [isOpen, setIsOpen] = useState(false);
+  const [isCut, setIsCut] = useState(isOpen);
 
   useLayoutEffect(() => {
     const element = paragraph.current;
-    if (mayOverflow && element !== null) setIsCut(element.scrollHeight > element.clientHeight + 1);
-  }, [mayOverflow]);
+    if (!mayOverflow || isOpen || element === null) return;
+    setIsCut(element.scrollHeight > element.clientHeight + 1);
+  }, [mayOverflow, isOpen]);
 
   return (
     <>
@@ -21,12 +28,7 @@ export function PostText({ text }: { text: string }) {
         {text}
       </p>
       {isCut && (
-        <button
-          type="button"
-          className="link-button"
-          aria-expanded={isOpen}
-          onClick={() => setIsOpen(!isOpen)}
-        >
+        <button type="button" className="link-button" aria-expanded={isOpen} onClick={onToggle}>
           {isOpen ? 'Show less' : 'Show more'}
         </button>
       )}

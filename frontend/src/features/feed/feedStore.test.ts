@@ -80,3 +80,34 @@ test('the first answer goes below what was already live', () => {
   paint();
   expect(shown()).toEqual(['live', 'earlier']);
 });
+
+test('tells what has been painted, and of nothing that was held back', async () => {
+  const painted = vi.fn();
+  store = new FeedStore(painted);
+  store.subscribe(() => {});
+  add('a');
+  paint();
+  store.pause('pointer');
+  add('b');
+  paint();
+  vi.useRealTimers();
+  await vi.waitFor(() => expect(painted).toHaveBeenCalledOnce());
+  expect(painted.mock.calls[0]?.[0]).toMatchObject([{ post: { id: 'a' } }]);
+});
+
+test('posts that come a few at a time are newcomers, a rush has none', () => {
+  add('a', 'b');
+  paint();
+  expect(store.get().newcomers).toBe(2);
+  add(...Array.from({ length: 40 }, (_, index) => `p${index}`));
+  paint();
+  expect(store.get().newcomers).toBe(0);
+});
+
+test('knows what it had before the gap, and what came after it not', () => {
+  add('old');
+  store.markGap();
+  add('new');
+  expect(store.hadBeforeGap('old')).toBe(true);
+  expect(store.hadBeforeGap('new')).toBe(false);
+});

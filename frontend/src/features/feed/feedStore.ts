@@ -1,9 +1,11 @@
 import type { Post } from '@/api/model';
 
-/** More than anyone scrolls through; the server keeps the rest. */
-export const FEED_LIMIT = 200;
+/** More than anyone scrolls through; the server keeps the rest. The oldest go. */
+export const FEED_LIMIT = 1_000;
 /** Often enough to feel live, seldom enough to stay legible and cheap at hundreds of posts a second. */
 export const PAINT_EVERY_MS = 200;
+/** So many at once are no arrival to look at, and are shown without ado. */
+const RUSH_POSTS = 6;
 
 export type PauseReason = 'button' | 'pointer' | 'focus' | 'scroll';
 
@@ -14,6 +16,16 @@ export interface FeedView {
   isPaused: boolean;
   /** Paused by the button, which unlike the other reasons stays until it is pressed again. */
   isStopped: boolean;
+  /** How many of the posts are new in this view; 0 while they come too fast to be looked at. */
+  newcomers: number;
+}
+
+/** Told of posts that have just been painted. */
+export type PaintListener = (posts: readonly Arrival[]) => void;
+
+export interface Arrival {
+  post: Post;
+  receivedAtMs: number;
 }
 
 /**
@@ -21,15 +33,30 @@ export interface FeedView {
  * they are only counted, so that nothing moves under the reader's eyes.
  */
 export class FeedStore {
-  private view: FeedView = { posts: [], heldBack: 0, isPaused: false, isStopped: false };
+  private view: FeedView = {
+    posts: [],
+    heldBack: 0,
+    isPaused: false,
+    isStopped: false,
+    newcomers: 0,
+  };
+  /** Newest first. */
   private latest: Post[] = [];
+  /** What came in since, oldest first; FEED_LIMIT at most, also while nothing is painted. */
+  private arrived: Arrival[] = [];
+  private ids = new Set<string>();
   private heldBack = 0;
-  /** How many of `latest` came in since the connection was last made: those are newer than any REST answer. */
+  /** How many posts came in since the connection was last made: those are newer than any REST answer. */
   private fresh = 0;
   private readonly pauses = new Set<PauseReason>();
   private readonly listeners = new Set<() => void>();
   private isScheduled = false;
   private paintedAtMs = Number.NEGATIVE_INFINITY;
+  private readonly onPainted: PaintListener;
+
+  constructor(onPainted: PaintListener = () => {}) {
+    this.onPainted = onPainted;
+  }
 
   readonly get = (): FeedView => this.view;
 
@@ -38,11 +65,19 @@ export class FeedStore {
     return () => this.listeners.delete(listener);
   };
 
+  /** Whether it has the post, from before the gap that is being closed if there is one. */
+  hadBeforeGap(id: string): boolean {
+    this.settle();
+    return this.latest.slice(this.fresh).some((post) => post.id === id);
+  }
+
   add(post: Post): void {
-    if (this.latest.some(({ id }) => id === post.id)) return;
-    this.latest = [post, ...this.latest].slice(0, FEED_LIMIT);
+    if (this.ids.has(post.id)) return;
+    this.ids.add(post.id);
+    this.arrived.push({ post, receivedAtMs: Date.now() });
     this.fresh = Math.min(this.fresh + 1, FEED_LIMIT);
     this.heldBack += 1;
+    if (this.arrived.length >= FEED_LIMIT) this.settle();
     this.schedule();
   }
 
@@ -53,28 +88,44 @@ export class FeedStore {
 
   /** Fills the gap with the newest posts from REST, which belong between what came after it and what came before. */
   fillGap(posts: readonly Post[]): void {
-    const known = new Set(this.latest.map(({ id }) => id));
+    this.settle();
+    const known = new Set(this.ids);
     const after = this.latest.slice(0, this.fresh);
     const before = this.latest.slice(this.fresh);
     const byId = new Map([...after, ...posts, ...before].map((post) => [post.id, post]));
-    this.latest = [...byId.values()].slice(0, FEED_LIMIT);
+    this.keep([...byId.values()]);
     this.heldBack += this.latest.filter(({ id }) => !known.has(id)).length;
     this.schedule();
   }
 
   /** The view stays paused until every reason is gone. */
   pause(reason: PauseReason): void {
+    if (this.pauses.has(reason)) return;
     this.pauses.add(reason);
     this.schedule();
   }
 
-  unpause(reason: PauseReason): void {
-    if (this.pauses.delete(reason)) this.schedule();
+  unpause(...reasons: PauseReason[]): void {
+    const gone = reasons.filter((reason) => this.pauses.delete(reason));
+    if (gone.length > 0) this.schedule();
   }
 
   resume(): void {
     this.pauses.clear();
     this.publish();
+  }
+
+  private keep(posts: Post[]): void {
+    this.latest = posts.slice(0, FEED_LIMIT);
+    this.ids = new Set(this.latest.map(({ id }) => id));
+  }
+
+  private settle(): Arrival[] {
+    const { arrived } = this;
+    if (arrived.length === 0) return arrived;
+    this.arrived = [];
+    this.keep([...arrived.map(({ post }) => post).reverse(), ...this.latest]);
+    return arrived;
   }
 
   private schedule(): void {
@@ -90,8 +141,23 @@ export class FeedStore {
     const isPaused = this.pauses.size > 0;
     const isStopped = this.pauses.has('button');
     if (!isPaused) this.heldBack = 0;
+    const arrived = this.settle();
     const posts = isPaused ? this.view.posts : this.latest;
-    this.view = { posts, heldBack: this.heldBack, isPaused, isStopped };
+    const newcomers = isPaused || arrived.length > RUSH_POSTS ? 0 : arrived.length;
+    this.view = { posts, heldBack: this.heldBack, isPaused, isStopped, newcomers };
     for (const listener of this.listeners) listener();
+    if (!isPaused && arrived.length > 0 && this.listeners.size > 0) {
+      afterPaint(() => this.onPainted(arrived));
+    }
   };
+}
+
+/** A message to oneself, sent while a frame is being made, comes when it has been. */
+function afterPaint(callback: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    callback();
+  };
+  port2.postMessage(null);
 }

@@ -24,6 +24,11 @@ test('finds every word, in any case and order, also in author, source and emotio
   expect(ids({ text: 'ana anger' })).toEqual(['a']);
 });
 
+test('filters by emotion and by source', () => {
+  expect(ids({ emotion: 'anger' })).toEqual(['a']);
+  expect(ids({ source: 'reddit' })).toEqual(['c']);
+});
+
 test('both filters apply', () => {
   expect(ids({ sentiment: 'negative', text: 'lunch' })).toEqual([]);
 });

@@ -1,46 +1,43 @@
+import { useQuery } from '@tanstack/react-query';
+import { totalsQuery } from '@/api/counts';
 import { SENTIMENTS } from '@/api/model';
-import { Segmented } from '@/components/Segmented';
+import { Icon } from '@/components/Icon';
 import { formatCount } from '@/lib/format';
-import { TIME_WINDOWS, type TimeWindow, windowPhrase } from '@/lib/timeWindow';
+import type { TimeRange } from '@/lib/timeRange';
+import { describeGrowth } from './change';
 import { SentimentTile } from './SentimentTile';
-import { useTotals } from './useTotals';
 import './totals.css';
 
 interface TotalsProps {
-  timeWindow: TimeWindow;
-  onTimeWindow: (timeWindow: TimeWindow) => void;
+  range: TimeRange;
+  source: string | null;
 }
 
-export function Totals({ timeWindow, onTimeWindow }: TotalsProps) {
-  const totals = useTotals();
-  const counts = totals[timeWindow];
-  const baseline = timeWindow === 'last_24_hours' ? null : totals.last_24_hours;
+/** How many posts, and how they feel; each beside the same time before. */
+export function Totals({ range, source }: TotalsProps) {
+  const { data, error } = useQuery(totalsQuery(range.minutes, source));
   return (
-    <section aria-labelledby="totals-title">
-      <div className="totals-head">
-        <h2 id="totals-title">How people feel</h2>
-        <Segmented
-          legend="Time window"
-          segments={TIME_WINDOWS}
-          value={timeWindow}
-          onChange={onTimeWindow}
-        />
-      </div>
+    <section aria-label="Totals">
+      {error !== null && (
+        <p className="stale">
+          <Icon name="alert" />
+          {error.message}
+        </p>
+      )}
       <dl className="tiles">
         <div className="tile">
-          <dt>Posts</dt>
-          <dd className="tile-number" data-testid="total-posts" data-value={counts?.total}>
-            {counts === null ? '–' : formatCount(counts.total)}
+          <dt>
+            Posts <span className="tile-span">{range.phrase}</span>
+          </dt>
+          <dd className="tile-number" data-testid="total-posts" data-value={data?.current.total}>
+            {data === undefined ? '–' : formatCount(data.current.total)}
           </dd>
-          <dd className="tile-note">{windowPhrase(timeWindow)}</dd>
+          <dd className="tile-note" data-testid="total-change">
+            {data === undefined ? '\u00a0' : describeGrowth(data.previous.total, data.change)}
+          </dd>
         </div>
         {SENTIMENTS.map((sentiment) => (
-          <SentimentTile
-            key={sentiment}
-            sentiment={sentiment}
-            counts={counts}
-            baseline={baseline}
-          />
+          <SentimentTile key={sentiment} sentiment={sentiment} totals={data} />
         ))}
       </dl>
     </section>

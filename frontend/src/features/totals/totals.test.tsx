@@ -1,53 +1,47 @@
 // @vitest-environment jsdom
-import { act, fireEvent, screen } from '@testing-library/react';
-import { useState } from 'react';
+import { screen } from '@testing-library/react';
 import { expect, test } from 'vitest';
-import type { TimeWindow } from '@/lib/timeWindow';
-import { FakeWebSocket } from '@/testing/FakeWebSocket';
+import { TIME_RANGES, type TimeRange } from '@/lib/timeRange';
 import { renderLive, stubApi } from '@/testing/render';
-import { describeChange } from './change';
+import { describeGrowth, describePoints } from './change';
 import { Totals } from './Totals';
-import { pickTotals } from './useTotals';
 
-const counts = (positive: number, negative: number) => ({
-  positive,
-  negative,
-  neutral: 0,
-  total: positive + negative,
+const change = (total_percent: number | null) => ({
+  total_percent,
+  positive_points: 2.4,
+  neutral_points: 0.2,
+  negative_points: -2.6,
 });
-const live = { last_minute: counts(1, 0), last_hour: counts(2, 0), last_24_hours: counts(3, 0) };
+const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
-test('the connection is the source while it stands, REST while it does not', () => {
-  const rest = { last_hour: counts(20, 0) };
-  expect(pickTotals(live, true, rest).last_hour?.total).toBe(2);
-  expect(pickTotals(live, false, rest).last_hour?.total).toBe(20);
-  expect(pickTotals(live, false, rest).last_minute?.total).toBe(1);
-  expect(pickTotals(null, true, rest).last_hour?.total).toBe(20);
-  expect(pickTotals(null, true, rest).last_minute).toBeNull();
+test('growth names what it grew from', () => {
+  expect(plain(describeGrowth(200, change(12.4)))).toBe('+12 % from 200 before');
+  expect(plain(describeGrowth(200, change(-50)))).toBe('−50 % from 200 before');
+  expect(describeGrowth(200, change(0.2))).toBe('as many as before (200)');
+  expect(describeGrowth(0, change(null))).toBe('none before');
 });
 
-test('changes are in points, and absent without something to compare', () => {
-  expect(describeChange('negative', counts(1, 1), counts(3, 1))).toBe('+25 pt vs 24 h');
-  expect(describeChange('positive', counts(1, 1), counts(3, 1))).toBe('−25 pt vs 24 h');
-  expect(describeChange('positive', counts(1, 1), counts(5, 5))).toBe('as in 24 h');
-  expect(describeChange('positive', counts(0, 0), counts(5, 5))).toBe('');
-  expect(describeChange('positive', counts(1, 1), null)).toBe('');
+test('shares change in points, and not at all without something to compare', () => {
+  expect(plain(describePoints(2.6))).toBe('+3 pts');
+  expect(plain(describePoints(-1.2))).toBe('−1 pt');
+  expect(describePoints(0.3)).toBe('as before');
+  expect(describePoints(null)).toBe('');
 });
 
-function SwitchableTotals() {
-  const [timeWindow, setTimeWindow] = useState<TimeWindow>('last_hour');
-  return <Totals timeWindow={timeWindow} onTimeWindow={setTimeWindow} />;
-}
-
-test('starts from REST, follows the connection, and switches windows', async () => {
-  stubApi({ '/api/sentiment/distribution': { distribution: counts(6, 4), total: 10 } });
-  renderLive(<SwitchableTotals />);
-  expect((await screen.findByText('10')).dataset.testid).toBe('total-posts');
-  act(() => {
-    FakeWebSocket.latest.accept();
-    FakeWebSocket.latest.send({ type: 'metrics_update', data: live });
+test('shows the time asked for beside the time before', async () => {
+  const counts = (total: number) => ({ positive: 6, neutral: 0, negative: total - 6, total });
+  stubApi({
+    '/api/sentiment/totals': {
+      minutes: 60,
+      source: null,
+      current: counts(10),
+      previous: counts(8),
+      change: change(25),
+    },
   });
-  expect(screen.getByTestId('total-posts').textContent).toBe('2');
-  fireEvent.click(screen.getByRole('radio', { name: '24 hours' }));
-  expect(screen.getByTestId('total-posts').textContent).toBe('3');
+  renderLive(<Totals range={TIME_RANGES[2] as TimeRange} source={null} />);
+  expect((await screen.findByText('10')).dataset.testid).toBe('total-posts');
+  expect(plain(screen.getByTestId('total-change').textContent)).toBe('+25 % from 8 before');
+  expect(screen.getByTestId('total-positive').textContent).toContain('60');
+  expect(plain(screen.getByTestId('change-negative').textContent)).toBe('−3 pts');
 });

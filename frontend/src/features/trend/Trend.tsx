@@ -1,72 +1,94 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import { type Bucket, SENTIMENTS } from '@/api/model';
-import { aggregateQuery } from '@/api/queries';
+import { sentimentQuery } from '@/api/counts';
+import type { Bucket } from '@/api/model';
 import { TimeFigure } from '@/components/chart/TimeFigure';
-import type { TimeChartData } from '@/components/chart/types';
+import type { Annotation, Threshold, TimeSpan } from '@/components/chart/types';
 import { Panel } from '@/components/Panel';
 import { QueryView } from '@/components/QueryView';
 import { Segmented } from '@/components/Segmented';
+import { alignRows } from '@/lib/buckets';
 import { useSlowClock } from '@/lib/clock';
-import { capitalize, formatCount } from '@/lib/format';
-import { fillBuckets } from './buckets';
-import { DEFAULT_RANGE, firstBucketMs, RANGES, type Range, type RangeId } from './ranges';
+import { type Buckets, PERIOD_NAMES } from '@/lib/timeRange';
+import { complete, type Measure, trendData } from './series';
 import { summarize } from './summary';
 import './trend.css';
 
-const SEGMENTS = RANGES.map(({ id, label }) => ({ value: id, label }));
+const MEASURES = [
+  { value: 'count', label: 'Posts' },
+  { value: 'share', label: 'Share' },
+] as const;
 
-export function Trend() {
-  const [id, setId] = useState<RangeId>(DEFAULT_RANGE);
-  const range = RANGES.find((candidate) => candidate.id === id) as Range;
-  const query = useQuery(aggregateQuery(range));
+interface TrendProps {
+  buckets: Buckets;
+  phrase: string;
+  source: string | null;
+  /** The whole time, of which the buckets show a part while it is zoomed. */
+  whole: TimeSpan;
+  zoom: TimeSpan | null;
+  onZoom: (span: TimeSpan | null) => void;
+  alerts: readonly Annotation[];
+  /** Limits of shares. */
+  thresholds: readonly Threshold[];
+}
+
+export function Trend(props: TrendProps) {
+  const { buckets, phrase, source, whole, zoom, onZoom, alerts, thresholds } = props;
+  const [measure, setMeasure] = useState<Measure>('count');
+  const query = useQuery(sentimentQuery(buckets, source));
+  const shown = query.data?.buckets ?? buckets;
+  const unit = measure === 'count' ? 'posts' : 'share of the posts';
   return (
     <Panel
       title="Sentiment over time"
-      note={`posts per ${range.period}`}
+      note={`${unit} per ${PERIOD_NAMES[shown.period]}`}
       className="trend"
-      actions={<Segmented legend="Time range" segments={SEGMENTS} value={id} onChange={setId} />}
+      actions={
+        <Segmented legend="Measure" segments={MEASURES} value={measure} onChange={setMeasure} />
+      }
     >
-      <QueryView query={query}>{(rows) => <Figure rows={rows} range={range} />}</QueryView>
+      <QueryView query={query}>
+        {({ rows }) => (
+          <Figure
+            rows={rows}
+            shown={shown}
+            measure={measure}
+            {...{ phrase, whole, zoom, onZoom, alerts, thresholds }}
+          />
+        )}
+      </QueryView>
     </Panel>
   );
 }
 
-function Figure({ rows, range }: { rows: Bucket[]; range: Range }) {
-  const { bucketMs, bucketCount } = range;
+interface FigureProps extends Omit<TrendProps, 'buckets' | 'source'> {
+  rows: readonly Bucket[];
+  shown: Buckets;
+  measure: Measure;
+}
+
+function Figure({ rows, shown, measure, alerts, thresholds, ...rest }: FigureProps) {
   // The window moves on with the clock, also while the server brings nothing new.
-  const firstMs = firstBucketMs(useSlowClock(), bucketMs, bucketCount);
-  const buckets = useMemo(
-    () => fillBuckets(rows, firstMs, bucketMs, bucketCount),
-    [rows, firstMs, bucketMs, bucketCount],
+  const nowMs = useSlowClock();
+  const filled = useMemo(() => complete(alignRows(rows, shown, nowMs)), [rows, shown, nowMs]);
+  const data = useMemo(
+    () => ({
+      ...trendData(filled, shown.stepMs, measure),
+      annotations: alerts,
+      thresholds: measure === 'share' ? thresholds : [],
+    }),
+    [filled, shown.stepMs, measure, alerts, thresholds],
   );
-  const data = useMemo(() => chartData(buckets, bucketMs), [buckets, bucketMs]);
-  const isEmpty = buckets.every(({ total }) => total === 0);
+  const isEmpty = filled.every(({ total }) => total === 0);
   return (
     <TimeFigure
+      {...rest}
       label="Sentiment over time"
       data={data}
-      phrase={range.phrase}
-      summary={summarize(buckets, range)}
+      summary={summarize(filled, rest.zoom === null ? rest.phrase : 'time that is shown')}
       note={isEmpty ? 'No posts in this time. New ones will show here.' : undefined}
-      total
+      total={measure === 'count'}
       testId="sentiment-chart"
     />
   );
-}
-
-/** Negative stands on the base line, where changes are easiest to see. */
-function chartData(buckets: readonly Bucket[], stepMs: number): TimeChartData {
-  return {
-    kind: 'stacked',
-    times: buckets.map(({ startMs }) => startMs),
-    stepMs,
-    series: SENTIMENTS.map((sentiment) => ({
-      name: capitalize(sentiment),
-      color: sentiment,
-      values: buckets.map((bucket) => bucket[sentiment]),
-    })),
-    format: formatCount,
-    whole: true,
-  };
 }
