@@ -1,7 +1,7 @@
 import { Link } from 'react-router';
 import { SENTIMENTS } from '@/api/model';
+import type { RisingWord } from '@/api/schema';
 import { formatPercent, plural, share as shareOf } from '@/lib/format';
-import type { RisingWord } from './risingQuery';
 
 interface WordListProps {
   words: readonly RisingWord[];
