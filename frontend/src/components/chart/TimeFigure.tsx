@@ -37,7 +37,7 @@ export function TimeFigure(props: TimeFigureProps) {
   const zoom = props.zoom === undefined ? ownZoom : props.zoom;
   const onZoom = props.onZoom ?? setOwnZoom;
 
-  const { kind, times, stepMs, annotations = [] } = data;
+  const { kind, times, stepMs, annotations = [], thresholds = [] } = data;
   const firstMs = props.whole?.fromMs ?? times[0] ?? 0;
   const lastMs = props.whole?.toMs ?? (times.at(-1) ?? 0) + (kind === 'stacked' ? stepMs : 0);
   const whole = useMemo(
@@ -66,6 +66,9 @@ export function TimeFigure(props: TimeFigureProps) {
       <TimeChart data={data} span={span} note={note} onHover={setHovered} onZoom={onZoom} />
       <figcaption className="sr-only">
         {summary}
+        {thresholds.map(({ value, label: what }) => (
+          <span key={`${value} ${what}`}>{` ${what}.`}</span>
+        ))}
         {annotations.map(({ fromMs, toMs, label: what }) => (
           <span key={`${fromMs} ${what}`}>
             {` ${what} from ${point(fromMs)} to ${point(toMs)}.`}

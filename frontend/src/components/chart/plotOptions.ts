@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { drawAnnotations, drawThresholds } from './marks';
+import { drawAnnotationLabels, drawAnnotations, drawThresholds } from './marks';
 import { formatMark, TIME_STEPS_S } from './time';
 import type { TimeChartData, TimeSpan } from './types';
 
@@ -54,11 +54,13 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
     grid: { stroke: color('grid'), width: 1 },
   };
   const top = (most: number) => {
-    const { max, thresholds = [] } = data();
+    const { max, thresholds = [], annotations = [] } = data();
     if (max !== undefined) return max;
     const highest = Math.max(most || 0, ...thresholds.map(({ value }) => value));
     const least = whole ? 4 : Number.MIN_VALUE;
-    return Math.min(MOST, Math.max(least, highest * 1.05)) || 1;
+    // Room for their labels.
+    const above = annotations.length > 0 ? 1.2 : 1.05;
+    return Math.min(MOST, Math.max(least, highest * above)) || 1;
   };
   return {
     width,
@@ -136,6 +138,7 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
         (plot) => {
           plot.ctx.font = scaledFont(font);
           drawThresholds(plot, data().thresholds ?? [], color);
+          drawAnnotationLabels(plot, data().annotations ?? [], color);
         },
       ],
       setCursor: [(plot) => onHover(plot.cursor.idxs?.[1] ?? null)],

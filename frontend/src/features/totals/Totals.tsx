@@ -27,7 +27,7 @@ export function Totals({ range, source }: TotalsProps) {
       <dl className="tiles">
         <div className="tile">
           <dt>
-            Posts <span className="tile-span">{range.phrase}</span>
+            Posts <span className="tile-span">{range.label}</span>
           </dt>
           <dd className="tile-number" data-testid="total-posts" data-value={data?.current.total}>
             {data === undefined ? '–' : formatCount(data.current.total)}
