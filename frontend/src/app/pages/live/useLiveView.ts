@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { TimeSpan } from '@/components/chart/types';
 import { useSlowClock } from '@/lib/clock';
@@ -29,25 +29,24 @@ interface LiveView {
 
 /** What the whole page is about. Range and source are in its address, for a link and for coming back. */
 export function useLiveView(): LiveView {
-  const [params, setParams] = useSearchParams();
+  const [address, setParams] = useSearchParams();
+  // The address follows in a transition; what was chosen has to show at once.
+  const [chosen, setChosen] = useState<URLSearchParams | null>(null);
+  const params = chosen ?? address;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whenever the address has changed, it counts
+  useEffect(() => setChosen(null), [address]);
   const range = TIME_RANGES.find(({ id }) => id === params.get('range')) ?? DEFAULT_RANGE;
   const source = params.get('source') || null;
   const [zoomed, setZoomed] = useState<{ rangeId: string; span: TimeSpan } | null>(null);
   const zoom = zoomed?.rangeId === range.id ? zoomed.span : null;
 
-  const change = useCallback(
-    (name: string, value: string | null) =>
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value === null) next.delete(name);
-          else next.set(name, value);
-          return next;
-        },
-        { replace: true, preventScrollReset: true },
-      ),
-    [setParams],
-  );
+  const change = (name: string, value: string | null) => {
+    const next = new URLSearchParams(params);
+    if (value === null) next.delete(name);
+    else next.set(name, value);
+    setChosen(next);
+    setParams(next, { replace: true, preventScrollReset: true });
+  };
 
   const { stepMs, count } = rangeBuckets(range);
   const fromMs = firstBucketMs(rangeBuckets(range), useSlowClock());
