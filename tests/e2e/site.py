@@ -3,7 +3,9 @@
 import asyncio
 import json
 import threading
+import urllib.error
 import urllib.parse
+import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -45,17 +47,40 @@ class Site:
         """JSON of an API route; None while the API is away."""
         return await self.running.get(path)
 
-    async def publish(self, posts: Sequence[Post]) -> None:
-        """Puts posts into the stream, as a source does."""
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """JSON of an API route that takes a body; None where it answers with none."""
+
+        def send() -> Any:
+            data = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(
+                f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    text = answer.read()
+            except urllib.error.HTTPError as error:
+                error.close()
+                raise
+            return json.loads(text) if text else None
+
+        return await asyncio.to_thread(send)
+
+    @asynccontextmanager
+    async def redis(self) -> AsyncIterator[Redis]:
+        """A connection to the embedded Redis."""
         secrets = json.loads((self.running.local_dir / "secrets.json").read_text())
         redis = Redis(host="127.0.0.1", port=self.running.ports["LOCAL_REDIS_PORT"], password=secrets["redis"])
         try:
-            async with redis.pipeline(transaction=False) as pipeline:
-                for post in posts:
-                    pipeline.xadd(STREAM, encode_post(post))  # type: ignore[arg-type] # invariant in the key
-                await pipeline.execute()
+            yield redis
         finally:
             await redis.aclose()
+
+    async def publish(self, posts: Sequence[Post]) -> None:
+        """Puts posts into the stream, as a source does."""
+        async with self.redis() as redis, redis.pipeline(transaction=False) as pipeline:
+            for post in posts:
+                pipeline.xadd(STREAM, encode_post(post))  # type: ignore[arg-type] # invariant in the key
+            await pipeline.execute()
 
     async def store(self, posts: Sequence[Post]) -> None:
         """The same; returns when the last of them can be found."""

@@ -49,6 +49,12 @@ test('a volume is in posts, and asks for no least number of them', () => {
 
 test.each([
   ['name', 'String should have at least 1 character', 'name', 'It must not be empty.'],
+  [
+    'name',
+    'Value should have at least 1 item after validation, not 0',
+    'name',
+    'It must not be empty.',
+  ],
   ['threshold', 'Input should be a valid number', 'threshold', 'A number is needed.'],
   ['threshold', 'Input should be greater than 0', 'threshold', 'It has to be above 0.'],
   [

@@ -125,7 +125,7 @@ function sentence(field: RuleField, message: string): string {
   const most = /less than( or equal to)? ([\d.]+)/.exec(message);
   if (least) return `It has to be ${least[1] ? 'at least' : 'above'} ${least[2]}.`;
   if (most) return `It has to be ${most[1] ? 'at most' : 'below'} ${Number(most[2])}.`;
-  if (/at least 1 character|must not be blank/.test(message)) return 'It must not be empty.';
+  if (/at least 1 (character|item)|must not be blank/.test(message)) return 'It must not be empty.';
   if (field === 'threshold' && /below 1/.test(message)) return 'It has to be below 100 %.';
   return `${message.charAt(0).toUpperCase()}${message.slice(1)}${message.endsWith('.') ? '' : '.'}`;
 }
