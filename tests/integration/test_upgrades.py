@@ -43,6 +43,8 @@ EVERY_TABLE = (
     "social_media_post_keys",
     "sentiment_alerts",
     "rollup_progress",
+    "analysis_batches",
+    *(f"alert_{name}" for name in ("rules", "rule_states", "keyword_minutes", "keyword_progress", "deliveries")),
     *(f"{kind}_{width}s" for kind in ("sentiment", "emotion") for width in ("minute", "ten_minute", "hour", "day")),
 )
 # Waiting for a lock, by the table's name.
