@@ -7,16 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from services.api import live
-from services.api.admission import Admission, Permits
-from services.api.conditional import ConditionalGet
-from services.api.cross_origin import CrossOrigin
-from services.api.dashboard import Dashboard
-from services.api.errors import install_error_handlers
+from services.api.feed import route as live
 from services.api.metrics import ApiMetrics
-from services.api.middleware import InternalErrors, RequestMetrics, SecurityHeaders
-from services.api.openapi_document import install_openapi
-from services.api.request_id import RequestIds
 from services.api.routes import (
     alert_rules,
     alerts,
@@ -35,9 +27,17 @@ from services.api.routes import (
     webhooks,
     words,
 )
-from services.api.same_origin import OriginGuard
-from services.api.schemas import ErrorBody
-from services.api.unknown import METHODS, unknown
+from services.api.schemas.general import ErrorBody
+from services.api.web.admission import Admission, Permits
+from services.api.web.conditional import ConditionalGet
+from services.api.web.cross_origin import CrossOrigin
+from services.api.web.dashboard import Dashboard
+from services.api.web.errors import install_error_handlers
+from services.api.web.middleware import InternalErrors, RequestMetrics, SecurityHeaders
+from services.api.web.openapi_document import install_openapi
+from services.api.web.request_id import RequestIds
+from services.api.web.same_origin import OriginGuard
+from services.api.web.unknown import METHODS, unknown
 
 # Below it a body fits into one packet as it is.
 COMPRESSED_FROM_BYTES = 1_024

@@ -6,11 +6,11 @@ from typing import Any
 from starlette.responses import Response
 
 from services.api.cache import MAX_STALE_S, Cached, TtlCache
-from services.api.count_schemas import SourceList, Totals
-from services.api.model_schemas import ModelList
 from services.api.queries.posts import Total
-from services.api.schemas import Counts, Percentages, PostPage, Stats
-from services.api.word_schemas import RisingWords
+from services.api.schemas.counts import SourceList, Totals
+from services.api.schemas.general import Counts, Percentages, PostPage, Stats
+from services.api.schemas.models import ModelList
+from services.api.schemas.words import RisingWords
 
 STALE_HEADER = "X-Undertone-Stale"
 STALE = {

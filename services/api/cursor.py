@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from services.api.errors import InvalidParameter
+from services.api.web.errors import InvalidParameter
 
 MAX_ID = 2**63 - 1
 

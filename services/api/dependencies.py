@@ -7,8 +7,8 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import HTTPConnection
 
-from services.api.admission import Permits
 from services.api.state import State
+from services.api.web.admission import Permits
 
 
 async def get_state(connection: HTTPConnection) -> State:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.api.journey_schemas import Journey, JourneyBatch, JourneyStep
 from services.api.queries.journey import Recorded
+from services.api.schemas.journey import Journey, JourneyBatch, JourneyStep
 from services.common.moments import MILLISECOND
 
 _MS_DIGITS = 3

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from redis.asyncio import Redis
 
-from services.api.live_metrics import LiveMetrics
+from services.api.feed.metrics import LiveMetrics
 from services.common.streams import dead_letter_stream, group_state, redis_errors
 
 # From a single post on an idle machine to one that waited for hours while a server was away.

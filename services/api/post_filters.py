@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from services.api.dependencies import Moment, Source, Text
-from services.api.errors import InvalidParameter
-from services.api.schemas import PostFilters, SentimentLabel
+from services.api.schemas.general import PostFilters, SentimentLabel
+from services.api.web.errors import InvalidParameter
 
 EVERYTHING = PostFilters(
     source=None,

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from services.api.admission import Permits
 from services.api.app import create_app
-from services.api.protocols import MAX_INCOMING_BYTES, MAX_TURNED_AWAY, HttpProtocol, WebSocketProtocol
 from services.api.state import Inference, open_state
+from services.api.web.admission import Permits
+from services.api.web.protocols import MAX_INCOMING_BYTES, MAX_TURNED_AWAY, HttpProtocol, WebSocketProtocol
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
 from services.common.settings import Settings

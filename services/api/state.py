@@ -9,23 +9,23 @@ from typing import Any, Protocol
 import asyncpg
 from redis.asyncio import Redis
 
-from services.api.alert_rule import Rule
-from services.api.alerts import AlertWatch
-from services.api.arrivals import Arrivals
-from services.api.broadcast import Broadcaster
+from services.api.alerting.delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
+from services.api.alerting.rule import Rule
+from services.api.alerting.watch import AlertWatch
+from services.api.alerting.webhooks import Webhooks, open_webhooks
+from services.api.asking.turns import Turns
 from services.api.caches import Caches, open_caches
-from services.api.counts import INTERVAL_S, LiveCounts
 from services.api.exports.slots import Slots
-from services.api.inference_watch import INTERVAL_S as LOOK_INTERVAL_S
-from services.api.inference_watch import InferenceWatch, Sources, open_sources
+from services.api.feed.broadcast import Broadcaster
+from services.api.feed.counts import INTERVAL_S, LiveCounts
+from services.api.feed.subscription import Subscription
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
 from services.api.queries.totals import check_tables
-from services.api.subscription import Subscription
-from services.api.turns import Turns
-from services.api.webhook_delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
-from services.api.webhooks import Webhooks, open_webhooks
+from services.api.statistics.arrivals import Arrivals
+from services.api.statistics.watch import INTERVAL_S as LOOK_INTERVAL_S
+from services.api.statistics.watch import InferenceWatch, Sources, open_sources
 from services.common.database import open_pool
 from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.api.errors import InvalidParameter
-from services.api.schemas import Period
+from services.api.schemas.general import Period
+from services.api.web.errors import InvalidParameter
 
 WIDTH: dict[Period, timedelta] = {
     "minute": timedelta(minutes=1),

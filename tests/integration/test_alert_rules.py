@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.api import keyword_watch
-from services.api.alert_preview import preview
-from services.api.alert_rule import Rule
-from services.api.alerts import AlertWatch
-from services.api.keyword_watch import KeywordWatch
+from services.api.alerting import keyword_watch
+from services.api.alerting.keyword_watch import KeywordWatch
+from services.api.alerting.preview import preview
+from services.api.alerting.rule import Rule
+from services.api.alerting.watch import AlertWatch
 from services.api.queries import alerts as queries
 from services.api.queries.alert_rules import changing, insert_rule
 from services.common.database import open_pool

@@ -6,12 +6,12 @@ from time import perf_counter, process_time
 import asyncpg
 import pytest
 
-from services.api import keyword_watch
-from services.api.alert_rule import Rule
-from services.api.alert_schemas import MAX_RULES
-from services.api.alerts import AlertWatch
-from services.api.keyword_watch import MAX_POSTS_PER_TURN, KeywordWatch
+from services.api.alerting import keyword_watch
+from services.api.alerting.keyword_watch import MAX_POSTS_PER_TURN, KeywordWatch
+from services.api.alerting.rule import Rule
+from services.api.alerting.watch import AlertWatch
 from services.api.queries.alert_rules import changing, insert_rule
+from services.api.schemas.alerts import MAX_RULES
 from services.common.database import open_pool
 from services.common.streams import open_redis
 from tests.rows import count_again

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 import redis.asyncio
 
-from services.api.alert_rule import Rule
-from services.api.alerts import AlertWatch
+from services.api.alerting.rule import Rule
+from services.api.alerting.watch import AlertWatch
 from services.api.queries import alerts as queries
 from services.api.queries.alert_list import read_alerts
 from services.common.database import open_pool

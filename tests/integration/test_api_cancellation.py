@@ -5,9 +5,9 @@ import asyncio
 import pytest
 import redis.asyncio
 
+from services.api.feed.subscription import Subscription
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic
-from services.api.subscription import Subscription
 from services.common.streams import open_redis
 
 

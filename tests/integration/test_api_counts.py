@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from services.api.count_schemas import EmotionAggregate
 from services.api.queries.emotions import read_emotions
 from services.api.queries.windows import LISTED_SOURCES, read_sources, read_totals
+from services.api.schemas.counts import EmotionAggregate
 from services.api.time_range import TimeRange
 from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, floor
 from services.common.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.api.json_body import MAX_BODY_BYTES
+from services.api.web.json_body import MAX_BODY_BYTES
 from services.common.dead_letters import DeadLetter, bury
 from services.common.messages import encode_post
 from services.common.settings import Settings

@@ -17,7 +17,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bench.fanout.frames import CLOSE, FrameReader
-from services.api import live, protocols
+from services.api.feed import route as live
+from services.api.web import protocols
 from services.common.messages import ResultsMessage
 from services.common.settings import Settings
 from services.common.streams import open_redis

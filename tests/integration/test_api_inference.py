@@ -30,7 +30,7 @@ PATIENT = {"inference_timeout_s": 60.0, "api_wait_s": 60.0}
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no reason to fail."""
-    monkeypatch.setattr("services.api.asking.AWAY_TIMEOUT_S", PATIENT["inference_timeout_s"])
+    monkeypatch.setattr("services.api.asking.question.AWAY_TIMEOUT_S", PATIENT["inference_timeout_s"])
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
-from services.api import counts, live
+from services.api.feed import counts
+from services.api.feed import route as live
 from services.common.messages import AlertMessage, ResultsMessage, encode_message
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.api.schemas import Aggregate
+from services.api.schemas.general import Aggregate
 from tests.integration.test_api_server import Api
 from tests.rows import insert
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.arrivals import Arrivals
-from services.api.inference_watch import InferenceWatch, open_sources
-from services.api.latency import RELATIVE_ERROR
 from services.api.metrics import ApiMetrics
+from services.api.statistics.arrivals import Arrivals
+from services.api.statistics.latency import RELATIVE_ERROR
+from services.api.statistics.watch import InferenceWatch, open_sources
 from services.common.messages import ResultsMessage, encode_message
 from services.common.settings import Settings
 from services.common.streams import RESULTS_CHANNEL, open_redis

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.api import live
+from services.api.feed import route as live
 from services.common.messages import AlertMessage, ResultsMessage
 from services.common.settings import Settings
 from services.common.streams import open_redis

@@ -34,7 +34,7 @@ async def output_of(command: list[str], api: httpx.AsyncClient, script: str) -> 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.asking.AWAY_TIMEOUT_S", 60)
+    monkeypatch.setattr("services.api.asking.question.AWAY_TIMEOUT_S", 60)
 
 
 async def test_its_calls_of_the_models_work_as_they_stand(triton_settings: Settings) -> None:

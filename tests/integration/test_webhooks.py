@@ -11,13 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.api import webhook_delivery, webhooks
-from services.api.alert_rule import Rule
-from services.api.alerts import AlertWatch
+from services.api.alerting import delivery as webhook_delivery
+from services.api.alerting import webhooks
+from services.api.alerting.delivery import Courier, WebhookMetrics
+from services.api.alerting.rule import Rule
+from services.api.alerting.watch import AlertWatch
+from services.api.alerting.webhooks import Webhooks, open_webhooks
 from services.api.metrics import ApiMetrics
 from services.api.queries import deliveries
-from services.api.webhook_delivery import Courier, WebhookMetrics
-from services.api.webhooks import Webhooks, open_webhooks
 from services.common.database import open_pool
 from services.common.settings import Settings
 from services.common.streams import open_redis

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from services.api.schemas import Post
+from services.api.schemas.general import Post
 
 FormatName = Literal["csv", "json", "ndjson"]
 

@@ -7,11 +7,11 @@ from time import monotonic
 
 import asyncpg
 
-from services.api.admission import Busy, Permits
 from services.api.queries.connection import connection
 from services.api.queries.find import find
 from services.api.queries.posts import load
-from services.api.schemas import Post, PostFilters
+from services.api.schemas.general import Post, PostFilters
+from services.api.web.admission import Busy, Permits
 from services.common.errors import Transient
 
 # Ids are found so many at a time, posts loaded so many: a hundred of the greatest length are 16 MB, and that is what an

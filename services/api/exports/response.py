@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from services.api.exports.formats import Format
 from services.api.exports.reading import Reader
 from services.api.exports.slots import Slots
-from services.api.schemas import Post
+from services.api.schemas.general import Post
 from services.common.errors import Transient
 from services.common.logging import get_logger
 

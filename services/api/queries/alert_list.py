@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from services.api.alert_row import Alert, AlertState
+from services.api.alerting.row import Alert, AlertState
 from services.api.queries.alerts import ALERT_COLUMNS, alert_of
 from services.api.queries.connection import connection
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.api.alert_rule import Rule
+from services.api.alerting.rule import Rule
 from services.api.queries.alerts import wait_for_turn
 from services.api.queries.connection import connection
 

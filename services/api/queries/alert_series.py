@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from asyncpg.pool import PoolConnectionProxy
 
-from services.api.alert_rule import Rule
+from services.api.alerting.rule import Rule
 from services.api.queries.connection import current_analyses
 from services.api.queries.keyword_counts import NEWEST_POSTS
 from services.api.queries.posts import load
 from services.api.queries.rollups import Part, Width, read_sums
-from services.api.schemas import Post
+from services.api.schemas.general import Post
 from services.common.moments import HOUR, MILLISECOND, MINUTE, TEN_MINUTES, ceil, floor
 from services.common.partitions import first_id_at
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from asyncpg.pool import PoolConnectionProxy
 
-from services.api.alert_rule import Rule, Window
+from services.api.alerting.rule import Rule, Window
 from services.api.queries.alerts import settled_before
 from services.api.queries.keyword_counts import read_keyword_windows, read_next_id
 from services.api.queries.rollups import Progress, cover, read_progress, read_sums

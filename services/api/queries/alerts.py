@@ -9,8 +9,8 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from services.api.alert_row import Alert, AlertScope
-from services.api.alert_rule import BUILT_IN_ID, BUILT_IN_NAME, HIGH_NEGATIVE_RATIO, Rule, Window
+from services.api.alerting.row import Alert, AlertScope
+from services.api.alerting.rule import BUILT_IN_ID, BUILT_IN_NAME, HIGH_NEGATIVE_RATIO, Rule, Window
 from services.api.queries.rollups import read_progress
 from services.api.queries.totals import count_labels
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.rollups import read_progress
-from services.api.schemas import PostFilters
+from services.api.schemas.general import PostFilters
 from services.common.moments import DAY, HOUR, MINUTE, floor
 from services.common.partitions import first_id_at, start_of
 

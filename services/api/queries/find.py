@@ -8,7 +8,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.candidates import Range, candidates
 from services.api.queries.statements import frequency_of_words, statement_for, trigrams_can_find
-from services.api.schemas import PostFilters
+from services.api.schemas.general import PostFilters
 
 # Posts that one request looks at where no index finds the matching ones: about 10 ms. Beyond it the page ends early
 # and its cursor goes on from there, so that nothing is missed and no request takes long.

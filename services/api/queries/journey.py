@@ -7,7 +7,7 @@ import asyncpg
 
 from services.api.queries.connection import connection
 from services.api.queries.posts import load
-from services.api.schemas import Post
+from services.api.schemas.general import Post
 
 # What the worker has recorded: of the post, and of the batch in which it was analysed.
 _JOURNEY = """

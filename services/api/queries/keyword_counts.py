@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from asyncpg import Record
 from asyncpg.pool import PoolConnectionProxy
 
-from services.api.alert_rule import Rule, Window
+from services.api.alerting.rule import Rule, Window
 from services.api.queries.connection import current_analyses
 
 # Posts that an alert shows.

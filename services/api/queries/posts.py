@@ -10,7 +10,7 @@ from services.api.queries.connection import connection
 from services.api.queries.find import Found, find
 from services.api.queries.rollups import cover, ever, read_progress, read_sums
 from services.api.queries.statements import CONFIDENCE_DIGITS, has_confidences
-from services.api.schemas import Post, PostFilters, PostSentiment
+from services.api.schemas.general import Post, PostFilters, PostSentiment
 
 # Matches of a search are counted up to here: nobody reads on, and a bound on the work has to be somewhere.
 MAX_COUNTED = 1_000

@@ -8,7 +8,7 @@ import msgspec
 
 from services.api.queries.connection import connection
 from services.api.queries.rollups import LABEL_SUMS, counted_to, cover, read_progress, read_sums, since
-from services.api.schemas import Counts, Percentages
+from services.api.schemas.general import Counts, Percentages
 
 TOP_EMOTIONS = 10
 

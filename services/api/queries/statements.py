@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.api.queries.candidates import Range
-from services.api.schemas import PostFilters
+from services.api.schemas.general import PostFilters
 
 # An index of trigrams needs three letters or digits in a row.
 MIN_INDEXED_CHARS = 3

@@ -7,7 +7,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from services.api.queries.connection import connection
 from services.api.queries.rollups import Progress, cover, ever, read_progress, read_sums, since
-from services.api.schemas import Stats
+from services.api.schemas.general import Stats
 from services.common.moments import DAY, floor
 from services.common.partitions import first_id_at
 

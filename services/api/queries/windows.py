@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from services.api.count_schemas import Change, OtherSources, SourceCounts, SourceList, Totals, WindowCounts
 from services.api.queries.connection import connection
 from services.api.queries.rollups import LABEL_SUMS, cover, read_progress, read_sums, since
 from services.api.queries.sentiment import percentage
 from services.api.queries.totals import LABELS
+from services.api.schemas.counts import Change, OtherSources, SourceCounts, SourceList, Totals, WindowCounts
 from services.common.moments import MINUTE
 
 LISTED_SOURCES = 50

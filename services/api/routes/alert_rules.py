@@ -4,18 +4,26 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Request
 
-from services.api.alert_preview import PREVIEWED, preview
-from services.api.alert_rule import BUILT_IN_ID, Rule
-from services.api.alert_schemas import MAX_RULES, AlertRule, AlertRules, PreviewPoint, RuleInput, RulePreview, RuleState
-from services.api.alerts import announce, notify
+from services.api.alerting.preview import PREVIEWED, preview
+from services.api.alerting.rule import BUILT_IN_ID, Rule
+from services.api.alerting.watch import announce, notify
 from services.api.dependencies import StateDep
-from services.api.errors import InvalidParameter
-from services.api.json_body import REFUSALS, described, read_json
 from services.api.queries import alert_rules as queries
 from services.api.queries.alerts import close_alert, read_raised
 from services.api.queries.connection import connection
-from services.api.schemas import ErrorBody
+from services.api.schemas.alerts import (
+    MAX_RULES,
+    AlertRule,
+    AlertRules,
+    PreviewPoint,
+    RuleInput,
+    RulePreview,
+    RuleState,
+)
+from services.api.schemas.general import ErrorBody
 from services.api.state import State
+from services.api.web.errors import InvalidParameter
+from services.api.web.json_body import REFUSALS, described, read_json
 from services.common.messages import AlertMessage
 
 router = APIRouter(tags=["alerts"])

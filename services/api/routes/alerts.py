@@ -4,15 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 
-from services.api.alert_explanation import explain
-from services.api.alert_row import Alert, AlertPage, AlertState
-from services.api.alert_schemas import Acknowledgement, AlertDetail
-from services.api.alerts import announce
+from services.api.alerting.explanation import explain
+from services.api.alerting.row import Alert, AlertPage, AlertState
+from services.api.alerting.watch import announce
 from services.api.dependencies import Limit, Offset, StateDep, Text
-from services.api.json_body import REFUSALS, described, read_json
 from services.api.queries import alert_list
-from services.api.schemas import ErrorBody
+from services.api.schemas.alerts import Acknowledgement, AlertDetail
+from services.api.schemas.general import ErrorBody
 from services.api.state import State
+from services.api.web.json_body import REFUSALS, described, read_json
 from services.common.messages import AlertMessage
 
 router = APIRouter(tags=["alerts"])

@@ -7,8 +7,9 @@ from time import perf_counter
 
 from fastapi import APIRouter, HTTPException, Request
 
-from services.api.admission import RETRY_AFTER_S, Busy
-from services.api.analyze_schemas import (
+from services.api.asking.question import ask
+from services.api.dependencies import StateDep
+from services.api.schemas.analyze import (
     REQUESTS,
     AnalyzeAnswer,
     AnalyzeRequest,
@@ -17,11 +18,10 @@ from services.api.analyze_schemas import (
     Timing,
     Verdict,
 )
-from services.api.asking import ask
-from services.api.dependencies import StateDep
-from services.api.errors import InvalidParameter
-from services.api.json_body import REFUSALS, described, read_json
-from services.api.schemas import ErrorBody
+from services.api.schemas.general import ErrorBody
+from services.api.web.admission import RETRY_AFTER_S, Busy
+from services.api.web.errors import InvalidParameter
+from services.api.web.json_body import REFUSALS, described, read_json
 from services.common.settings import Settings
 from services.inference.classifier import Score
 from services.inference.scorer import ROLES, Scores

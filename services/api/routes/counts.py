@@ -7,11 +7,11 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from services.api.caches import STALE, tell_age
-from services.api.count_schemas import EmotionAggregate, SourceList, Totals
 from services.api.dependencies import Moment, Source, StateDep, WindowMinutes
 from services.api.queries.emotions import read_emotions
 from services.api.queries.windows import read_sources, read_totals
-from services.api.schemas import ErrorBody, Period
+from services.api.schemas.counts import EmotionAggregate, SourceList, Totals
+from services.api.schemas.general import ErrorBody, Period
 from services.api.state import State
 from services.api.time_range import TimeRange, time_range
 

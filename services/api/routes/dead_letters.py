@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 
-from services.api.dead_letter_schemas import (
+from services.api.dependencies import Limit, Moment, Source, StateDep, Text
+from services.api.schemas.dead_letters import (
     Dropped,
     LetterChoice,
     LetterPage,
@@ -16,11 +17,10 @@ from services.api.dead_letter_schemas import (
     SkippedLetter,
     WholeLetter,
 )
-from services.api.dependencies import Limit, Moment, Source, StateDep, Text
-from services.api.errors import RETRY_AFTER_S, InvalidParameter
-from services.api.json_body import REFUSALS, described, read_json
-from services.api.schemas import ErrorBody
+from services.api.schemas.general import ErrorBody
 from services.api.state import State
+from services.api.web.errors import RETRY_AFTER_S, InvalidParameter
+from services.api.web.json_body import REFUSALS, described, read_json
 from services.common.dead_letters import acting, reading
 from services.common.dead_letters.choosing import by_filter, by_id
 from services.common.dead_letters.filters import Filter, place

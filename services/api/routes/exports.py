@@ -13,7 +13,7 @@ from services.api.exports.reading import Reader
 from services.api.exports.response import CUT_HEADER, ExportResponse
 from services.api.post_filters import FiltersDep
 from services.api.queries.posts import count_posts, is_for_posts_alone
-from services.api.schemas import ErrorBody, PostFilters
+from services.api.schemas.general import ErrorBody, PostFilters
 
 router = APIRouter(tags=["posts"])
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from services.api.dependencies import StateDep
 from services.api.periodic import Periodic
 from services.api.queries.totals import read_stats
-from services.api.schemas import ConnectionState, Health, Services, Stats
+from services.api.schemas.general import ConnectionState, Health, Services, Stats
 from services.api.state import PROBE_TIMEOUT_S, State
 from services.common.errors import Transient
 

@@ -6,9 +6,9 @@ from fastapi import APIRouter, HTTPException, Query
 
 from services.api.dependencies import StateDep, Text
 from services.api.journey import journey_of
-from services.api.journey_schemas import Journey
 from services.api.queries.journey import read_journey
-from services.api.schemas import ErrorBody
+from services.api.schemas.general import ErrorBody
+from services.api.schemas.journey import Journey
 from services.common.messages import MAX_POST_ID_CHARS
 
 router = APIRouter(tags=["posts"])

@@ -5,8 +5,8 @@ import asyncio
 from fastapi import APIRouter
 
 from services.api.dependencies import StateDep
-from services.api.model_schemas import CanaryInfo, ModelInfo, ModelList
-from services.api.schemas import ErrorBody
+from services.api.schemas.general import ErrorBody
+from services.api.schemas.models import CanaryInfo, ModelInfo, ModelList
 from services.api.state import State
 from services.common.errors import Rejected, Transient
 from services.inference.analyzer import PROBE_TEXT

@@ -9,7 +9,7 @@ from services.api.cursor import decode_cursor, encode_cursor
 from services.api.dependencies import Limit, Offset, StateDep
 from services.api.post_filters import EVERYTHING, FiltersDep
 from services.api.queries.posts import count_posts, read_posts
-from services.api.schemas import ErrorBody, PostFilters, PostPage
+from services.api.schemas.general import ErrorBody, PostFilters, PostPage
 from services.api.state import State
 
 router = APIRouter(tags=["posts"])

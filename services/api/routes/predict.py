@@ -6,13 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from services.api.asking import ask
+from services.api.asking.question import ask
+from services.api.asking.tei import REQUESTS, RESPONSES, Predictions, PredictRequest, TeiError
+from services.api.asking.tei_route import TeiRoute, invalid
 from services.api.dependencies import StateDep
-from services.api.json_body import described, read_json
 from services.api.state import State
-from services.api.tei import REQUESTS, RESPONSES, Predictions, PredictRequest, TeiError
-from services.api.tei_route import TeiRoute, invalid
-from services.api.unknown import METHODS
+from services.api.web.json_body import described, read_json
+from services.api.web.unknown import METHODS
 from services.common.settings import Settings
 from services.inference.scorer import Role, Scores
 from services.inference.scoring import probabilities, ranked

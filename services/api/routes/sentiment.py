@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from services.api.caches import STALE, tell_age
 from services.api.dependencies import Moment, Source, StateDep
 from services.api.queries.sentiment import read_buckets, read_distribution
-from services.api.schemas import Aggregate, Distribution, ErrorBody, Period
+from services.api.schemas.general import Aggregate, Distribution, ErrorBody, Period
 from services.api.state import State
 from services.api.time_range import TimeRange, time_range
 

@@ -8,12 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import StateDep
-from services.api.inference_watch import InferenceWatch
-from services.api.inference_window import Window
-from services.api.latency import Latencies
-from services.api.schemas import ErrorBody
-from services.api.state import PROBE_TIMEOUT_S, State
-from services.api.statistics_schemas import (
+from services.api.schemas.general import ErrorBody
+from services.api.schemas.statistics import (
     Gpu,
     Hardware,
     InferenceStatistics,
@@ -22,6 +18,10 @@ from services.api.statistics_schemas import (
     PipelineNumbers,
     TritonServer,
 )
+from services.api.state import PROBE_TIMEOUT_S, State
+from services.api.statistics.latency import Latencies
+from services.api.statistics.watch import InferenceWatch
+from services.api.statistics.window import Window
 from services.inference.deployment import deployment
 from services.inference.scorer import ROLES, Role
 from services.inference.served import Loaded, Models

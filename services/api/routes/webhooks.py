@@ -5,11 +5,11 @@ from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Path, Request
 
-from services.api.alert_schemas import Nothing, WebhookTest
+from services.api.alerting.message import trial_message
 from services.api.dependencies import StateDep
-from services.api.json_body import REFUSALS, described, read_json
-from services.api.schemas import ErrorBody
-from services.api.webhook_message import trial_message
+from services.api.schemas.alerts import Nothing, WebhookTest
+from services.api.schemas.general import ErrorBody
+from services.api.web.json_body import REFUSALS, described, read_json
 
 router = APIRouter(tags=["alerts"])
 

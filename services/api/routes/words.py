@@ -9,9 +9,9 @@ from services.api.caches import STALE, tell_age
 from services.api.dependencies import Limit, Source, StateDep, WindowMinutes
 from services.api.queries.sentiment import percentage
 from services.api.queries.words import read_samples
-from services.api.schemas import Counts, ErrorBody, SentimentLabel
+from services.api.schemas.general import Counts, ErrorBody, SentimentLabel
+from services.api.schemas.words import RisingWord, RisingWords, Sample
 from services.api.state import State
-from services.api.word_schemas import RisingWord, RisingWords, Sample
 from services.api.words.rising import Rise, rising
 
 router = APIRouter(tags=["sentiment"])

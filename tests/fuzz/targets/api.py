@@ -13,13 +13,13 @@ from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from services.api.cursor import MAX_ID, decode_cursor, encode_cursor
-from services.api.dashboard import Dashboard
-from services.api.dead_letter_schemas import LetterChoice
-from services.api.errors import InvalidParameter
-from services.api.frame_queue import FrameQueue
-from services.api.live import _read
+from services.api.feed.frame_queue import FrameQueue
+from services.api.feed.route import _read
 from services.api.queries.statements import contains_pattern, trigrams_can_find
-from services.api.same_origin import is_allowed_origin
+from services.api.schemas.dead_letters import LetterChoice
+from services.api.web.dashboard import Dashboard
+from services.api.web.errors import InvalidParameter
+from services.api.web.same_origin import is_allowed_origin
 from services.common.dead_letters.filters import Filter, place
 from tests import hostile
 from tests.fuzz.target import Target, fields_of, raw_fields, scratch

@@ -5,7 +5,7 @@ import json
 import msgspec
 from hypothesis import strategies as st
 
-from services.api import frames
+from services.api.feed import frames
 from services.common.dead_letters.letter import DeadLetter, record
 from services.common.dead_letters.reading import Letter, _letter
 from services.common.errors import MalformedPost

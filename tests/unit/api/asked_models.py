@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 
 from services.api.app import create_app
+from services.api.asking.turns import Turns
 from services.api.caches import open_caches
 from services.api.metrics import ApiMetrics
-from services.api.turns import Turns
 from services.common.errors import Transient
 from services.common.settings import Settings
 from services.inference.models import Activation, Model

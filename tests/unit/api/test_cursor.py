@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.cursor import MAX_ID, decode_cursor, encode_cursor
-from services.api.errors import InvalidParameter
+from services.api.web.errors import InvalidParameter
 
 
 @given(st.integers(1, MAX_ID))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.exports.formats import COLUMNS, FORMATS, FORMULAS, Format
-from services.api.schemas import Post, PostSentiment
+from services.api.schemas.general import Post, PostSentiment
 from tests import hostile
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from services.api.admission import Busy, Permits
 from services.api.exports import reading
 from services.api.metrics import ApiMetrics
+from services.api.web.admission import Busy, Permits
 from services.common.errors import Transient
 
 

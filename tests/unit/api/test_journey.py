@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.api.journey import journey_of
-from services.api.journey_schemas import JourneyStep
 from services.api.queries.journey import Recorded
-from services.api.schemas import Post
+from services.api.schemas.general import Post
+from services.api.schemas.journey import JourneyStep
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NAMES = ["written", "queued", "read", "tokenized", "inferred_sentiment", "inferred_emotion", "stored", "pushed"]

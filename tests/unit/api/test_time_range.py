@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.api.errors import InvalidParameter
-from services.api.schemas import Period
+from services.api.schemas.general import Period
 from services.api.time_range import MAX_BUCKETS, time_range
+from services.api.web.errors import InvalidParameter
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

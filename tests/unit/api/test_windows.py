@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from services.api.count_schemas import Change, WindowCounts
 from services.api.queries.windows import change
+from services.api.schemas.counts import Change, WindowCounts
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

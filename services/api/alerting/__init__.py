@@ -1,0 +1,1 @@
+"""Rules, what raises and resolves alerts, and who is told."""

@@ -1,0 +1,1 @@
+"""The live feed: from the results channel to each browser."""

@@ -1,0 +1,1 @@
+"""What Triton counts, and how long posts take."""
