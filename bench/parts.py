@@ -20,9 +20,9 @@ from bench import posts
 from bench.paths import STARTER_MODELS
 from bench.report import table
 from export.spec import BUCKETS, lengths_on_cpu
-from services.api.arrivals import Arrivals
-from services.api.frames import new_post
+from services.api.feed.frames import new_post
 from services.api.metrics import ApiMetrics
+from services.api.statistics.arrivals import Arrivals
 from services.common.messages import (
     AnalysedPost,
     Analysis,
