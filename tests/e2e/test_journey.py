@@ -81,7 +81,7 @@ async def test_an_address_opens_the_journey_on_every_page(browser: Browser, site
 
 
 async def test_every_step_is_there_in_numbers_and_as_a_bar(browser: Browser, site: Site) -> None:
-    """The table has the numbers of the API; each bar ends where its step did, on an axis that begins with the stream."""
+    """The table has the numbers of the API; each bar ends where its step did, on an axis from the stream on."""
     post = await stored_post(site)
     journey = await site.get(f"/api/posts/journey?post_id={post.post_id}")
     by_name = {step["name"]: step for step in journey["steps"]}

@@ -7,40 +7,51 @@ import { fractionOf, percentText } from './percent';
 /** How sure the sentiment model was, in per cent. What makes no sense is told, and not searched for. */
 export function ConfidenceRange({ filters, onChange }: FilterProps) {
   const noteId = useId();
-  const minText = percentText(filters.minConfidence);
-  const maxText = percentText(filters.maxConfidence);
-  const min = useDraft(minText, (text) => {
-    if (problemOf(text, maxText) !== null) return minText;
-    onChange({ minConfidence: fractionOf(text) ?? null });
-    return percentText(fractionOf(text) ?? null);
+  const held = join(percentText(filters.minConfidence), percentText(filters.maxConfidence));
+  // Both together: whether one makes sense depends on the other.
+  const draft = useDraft(held, (text) => {
+    const [minConfidence, maxConfidence] = split(text).map(fractionOf);
+    if (problemOf(...split(text)) !== null) return held;
+    onChange(
+      { minConfidence: minConfidence ?? null, maxConfidence: maxConfidence ?? null },
+      'confidence',
+    );
+    return join(percentText(minConfidence ?? null), percentText(maxConfidence ?? null));
   });
-  const max = useDraft(maxText, (text) => {
-    if (problemOf(minText, text) !== null) return maxText;
-    onChange({ maxConfidence: fractionOf(text) ?? null });
-    return percentText(fractionOf(text) ?? null);
-  });
-  const problem = problemOf(min.text, max.text);
+  const [minText, maxText] = split(draft.text);
+  const problem = problemOf(minText, maxText);
+  const fields = [
+    {
+      name: 'From',
+      text: minText,
+      placeholder: '0',
+      joined: (text: string) => join(text, maxText),
+    },
+    {
+      name: 'To',
+      text: maxText,
+      placeholder: '100',
+      joined: (text: string) => join(minText, text),
+    },
+  ];
   return (
     <fieldset className="field">
       <legend className="field-label">Confidence</legend>
       <div className="explore-range">
-        {[
-          { name: 'From', draft: min },
-          { name: 'To', draft: max },
-        ].map(({ name, draft }) => (
+        {fields.map(({ name, text, placeholder, joined }) => (
           <label key={name}>
             <span>{name}</span>
             <input
               className="input"
               inputMode="decimal"
               autoComplete="off"
-              placeholder={name === 'From' ? '0' : '100'}
+              placeholder={placeholder}
               maxLength={8}
               aria-label={`${name} per cent`}
               aria-invalid={problem !== null || undefined}
               aria-describedby={problem === null ? undefined : noteId}
-              value={draft.text}
-              onChange={(event) => draft.change(event.target.value)}
+              value={text}
+              onChange={(event) => draft.change(joined(event.target.value))}
               onBlur={draft.commit}
               onKeyDown={(event) => event.key === 'Enter' && draft.commit()}
             />
@@ -56,6 +67,14 @@ export function ConfidenceRange({ filters, onChange }: FilterProps) {
       )}
     </fieldset>
   );
+}
+
+/** No field of one line can hold a line break. */
+const join = (min: string, max: string): string => `${min}\n${max}`;
+
+function split(text: string): [string, string] {
+  const [min = '', max = ''] = text.split('\n');
+  return [min, max];
 }
 
 /** What is wrong with the two texts; null where they can be searched for. */

@@ -29,7 +29,7 @@ export function Explore() {
         <SearchField
           value={filters.search ?? ''}
           maxChars={MAX_SEARCH_CHARS}
-          onSearch={(text) => change({ search: text || null })}
+          onSearch={(text) => change({ search: text || null }, 'search')}
         />
         <Collapsible count={count}>
           <FilterForm filters={filters} onChange={change} />

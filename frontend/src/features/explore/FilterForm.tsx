@@ -17,7 +17,7 @@ const SENTIMENT_SEGMENTS = [
 
 export interface FilterProps {
   filters: Filters;
-  onChange: (changes: Partial<Filters>) => void;
+  onChange: (changes: Partial<Filters>, typed?: string) => void;
 }
 
 /** Everything but the text. What is changed applies at once. */

@@ -21,7 +21,7 @@ export function SourceField({ filters, onChange }: FilterProps) {
   });
   const draft = useDraft(filters.source ?? '', (text) => {
     const source = text.trim();
-    onChange({ source: source || null });
+    onChange({ source: source || null }, 'source');
     return source;
   });
   return (

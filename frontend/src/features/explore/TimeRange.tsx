@@ -45,25 +45,23 @@ export function TimeRange({ filters, onChange }: FilterProps) {
 
 function CustomRange({ filters, onChange }: FilterProps) {
   const noteId = useId();
-  const fromText = localText(filters.fromMs);
-  const toText = localText(filters.toMs);
-  const from = useDraft(fromText, (text) => {
-    if (isTurned(text, toText)) return fromText;
-    onChange({ range: null, fromMs: msOfLocal(text) });
-    return localText(msOfLocal(text));
+  const held = `${localText(filters.fromMs)}/${localText(filters.toMs)}`;
+  // Both together: whether one makes sense depends on the other.
+  const draft = useDraft(held, (text) => {
+    const [fromMs = null, toMs = null] = text.split('/').map(msOfLocal);
+    if (isTurned(fromMs, toMs)) return held;
+    onChange({ range: null, fromMs, toMs }, 'dates');
+    return `${localText(fromMs)}/${localText(toMs)}`;
   });
-  const to = useDraft(toText, (text) => {
-    if (isTurned(fromText, text)) return toText;
-    onChange({ range: null, toMs: msOfLocal(text) });
-    return localText(msOfLocal(text));
-  });
-  const isWrong = isTurned(from.text, to.text);
+  const [fromText = '', toText = ''] = draft.text.split('/');
+  const isWrong = isTurned(msOfLocal(fromText), msOfLocal(toText));
+  const fields = [
+    { name: 'From', text: fromText, joined: (text: string) => `${text}/${toText}` },
+    { name: 'Until', text: toText, joined: (text: string) => `${fromText}/${text}` },
+  ];
   return (
     <div className="explore-dates">
-      {[
-        { name: 'From', draft: from },
-        { name: 'Until', draft: to },
-      ].map(({ name, draft }) => (
+      {fields.map(({ name, text, joined }) => (
         <label key={name}>
           <span>{name}</span>
           <input
@@ -71,8 +69,8 @@ function CustomRange({ filters, onChange }: FilterProps) {
             className="input"
             aria-invalid={isWrong || undefined}
             aria-describedby={noteId}
-            value={draft.text}
-            onChange={(event) => draft.change(event.target.value)}
+            value={text}
+            onChange={(event) => draft.change(joined(event.target.value))}
             onBlur={draft.commit}
           />
         </label>
@@ -85,7 +83,5 @@ function CustomRange({ filters, onChange }: FilterProps) {
   );
 }
 
-function isTurned(fromText: string, toText: string): boolean {
-  const [fromMs, toMs] = [msOfLocal(fromText), msOfLocal(toText)];
-  return fromMs !== null && toMs !== null && fromMs >= toMs;
-}
+const isTurned = (fromMs: number | null, toMs: number | null): boolean =>
+  fromMs !== null && toMs !== null && fromMs >= toMs;

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useLocation, useSearchParams } from 'react-router';
 import { readFields } from '@/lib/read';
 import { FILTER_NAMES, type Filters, NO_FILTERS, readFilters, writeFilters } from './filters';
@@ -8,11 +9,10 @@ interface FilterParams {
   notes: readonly string[];
   /** The same filters have the same text. */
   key: string;
-  change: (changes: Partial<Filters>) => void;
+  /** `typed`: the field that is being typed into; what follows in the same one is the same step. */
+  change: (changes: Partial<Filters>, typed?: string) => void;
   reset: () => void;
 }
-
-const TYPED: ReadonlySet<string> = new Set(['search', 'source', 'minConfidence', 'maxConfidence']);
 
 /**
  * The filters, which are in the address and nowhere else: a link carries them, and each change is a step that one can
@@ -20,23 +20,30 @@ const TYPED: ReadonlySet<string> = new Set(['search', 'source', 'minConfidence',
  */
 export function useFilterParams(): FilterParams {
   const [params, setParams] = useSearchParams();
-  const typedBefore = readFields(useLocation().state)?.typed;
-  const { filters, notes } = readFilters(params);
+  const location = useLocation();
+  // The router goes there when it has time; what was clicked has to look clicked at once.
+  const [ahead, setAhead] = useState<{ from: string; query: string } | null>(null);
+  // It is there, and whoever comes back here later comes back to what was.
+  if (ahead !== null && ahead.from !== location.key) setAhead(null);
+  const { filters, notes } = readFilters(
+    ahead === null ? params : new URLSearchParams(ahead.query),
+  );
+  const typedBefore = readFields(location.state)?.typed;
   const key = writeFilters(filters).toString();
 
-  const go = (next: Filters, field: string) => {
+  const go = (next: Filters, typed: string | null) => {
     const written = writeFilters(next);
     if (written.toString() === key && notes.length === 0) return;
     for (const [name, value] of params) if (!FILTER_NAMES.has(name)) written.append(name, value);
-    const typed = TYPED.has(field) ? field : null;
     const replace = typed !== null && typed === typedBefore;
+    setAhead({ from: location.key, query: written.toString() });
     setParams(written, { replace, state: { typed }, preventScrollReset: true });
   };
   return {
     filters,
     notes,
     key,
-    change: (changes) => go({ ...filters, ...changes }, Object.keys(changes).join()),
-    reset: () => go(NO_FILTERS, ''),
+    change: (changes, typed) => go({ ...filters, ...changes }, typed ?? null),
+    reset: () => go(NO_FILTERS, null),
   };
 }

@@ -67,7 +67,8 @@ export function useSearch(query: PostsQuery, searchId: string): Search {
     loadMore: () => {
       if (asked.isFetching) return;
       if (isPaused) setWanted({ searchId, pages: pages.length });
-      void asked.fetchNextPage();
+      // Asked twice before this is shown, it is fetched once.
+      void asked.fetchNextPage({ cancelRefetch: false });
     },
     retry: () => void (pages.length === 0 ? asked.refetch() : asked.fetchNextPage()),
     cursor: isPaused ? cursor : null,
