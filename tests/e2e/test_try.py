@@ -42,7 +42,7 @@ async def test_a_text_is_judged_as_the_api_does_and_nothing_of_it_stays(browser:
             await expect(judged).to_contain_text(f"{verdict['model_name']}, version {verdict['model_version']}")
             shown = await judged.get_by_role("listitem").all_inner_texts()
             by_score = sorted(verdict["scores"], key=lambda score: -score["score"])
-            assert [line.split("\n")[0] for line in shown] == [score["label"] for score in by_score]
+            assert [line.split("\n")[0].lower() for line in shown] == [score["label"].lower() for score in by_score]
             assert all(re.search(r"\d\.\d\s%$", line) for line in shown)
         assert await page.get_by_test_id("try-sentiment").get_attribute("data-label") == "positive"
         await expect(page.get_by_test_id("try-result")).to_contain_text(f"{result['text_tokens']}\u00a0tokens")
