@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,6 +96,29 @@ class Site:
             return page is not None and any(each["post_id"] == post.post_id for each in page["posts"])
 
         await eventually(is_there, f"post {post.post_id} is stored", 60)
+
+    async def make_older(self, source: str, step: timedelta) -> None:
+        """Lets the posts of a source have come by so much earlier (whole minutes), and be counted there."""
+        connection = await self.running.connect()
+        try:
+            moment = (datetime.now(UTC) - step).date()
+            await connection.execute("SELECT create_post_partitions($1::date)", moment)
+            # An id tells when its post came; the posts themselves are last, for the others are found by them.
+            for statement in (
+                "UPDATE sentiment_analysis SET post_row_id = post_row_id - ($1::bigint << 20) WHERE post_row_id IN"
+                " (SELECT id FROM social_media_posts WHERE source = $2)",
+                "UPDATE social_media_post_keys SET id = id - ($1::bigint << 20) WHERE id IN"
+                " (SELECT id FROM social_media_posts WHERE source = $2)",
+                "UPDATE social_media_posts SET id = id - ($1::bigint << 20),"
+                " ingested_at = ingested_at - $1::bigint * interval '1 ms' WHERE source = $2",
+            ):
+                await connection.execute(statement, step // timedelta(milliseconds=1), source)
+            for table in ("sentiment_minutes", "emotion_minutes"):
+                await connection.execute(
+                    f"UPDATE {table} SET minute = minute - $1::interval WHERE source = $2", step, source
+                )
+        finally:
+            await connection.close()
 
 
 @contextmanager

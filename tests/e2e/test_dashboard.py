@@ -1,7 +1,6 @@
 """From a file to the eyes: posts and labels appear on the page of the whole, real system."""
 
 import json
-import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from playwright.async_api import Page, async_playwright, expect
 
 from services.common.messages import Post, encode_post
 from tests.browser import launch
-from tests.conftest import ROOT
 from tests.e2e.site import Site
 from tests.posts import make_posts
 from tests.system import alive, system
@@ -23,7 +21,6 @@ PLAIN = {
     "I am so angry, they lied to us again": ("negative", "anger"),
     "The train leaves at nine from platform two.": ("neutral", "neutral"),
 }
-SCREENSHOT = ROOT / "docs" / "dashboard.png"
 
 expect.set_options(timeout=30_000)
 
@@ -100,18 +97,3 @@ async def test_the_page_heals_when_the_api_was_away(page: Page, tmp_path: Path) 
         await expect(feed).to_have_attribute("data-count", together, timeout=60_000)
         await expect(page.get_by_test_id("total-posts")).to_have_attribute("data-value", together)
         await expect(page.get_by_test_id("sentiment-chart")).to_contain_text(f"{together}\N{NO-BREAK SPACE}posts")
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(not os.environ.get("SCREENSHOT"), reason="make screenshot draws the README's picture")
-async def test_the_picture_of_the_readme(page: Page, tmp_path: Path) -> None:
-    # A short window, so that a few minutes show an alert.
-    settings = {"ALERT_WINDOW_MINUTES": "2"}
-    async with system(tmp_path / "local", ["--rate", "900"], settings) as running:
-        await page.goto(running.url)
-        enough = page.get_by_test_id("total-posts")
-        await expect(enough).to_have_attribute("data-value", re.compile(r"^[7-9]\d{3}$"), timeout=700_000)
-        await page.get_by_role("radio", name="15 min").check()
-        await page.wait_for_timeout(1_500)
-        await page.screenshot(path=SCREENSHOT, animations="disabled")
-    assert SCREENSHOT.stat().st_size > 50_000

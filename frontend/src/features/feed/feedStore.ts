@@ -4,8 +4,9 @@ import type { Post } from '@/api/model';
 export const FEED_LIMIT = 1_000;
 /** Often enough to feel live, seldom enough to stay legible and cheap at hundreds of posts a second. */
 export const PAINT_EVERY_MS = 200;
-/** So many at once are no arrival to look at, and are shown without ado. */
+/** So many at once are no arrival to look at: they are shown without ado, and not as often. */
 const RUSH_POSTS = 6;
+const RUSH_EVERY_MS = 500;
 
 export type PauseReason = 'button' | 'pointer' | 'focus' | 'scroll';
 
@@ -51,6 +52,7 @@ export class FeedStore {
   private readonly pauses = new Set<PauseReason>();
   private readonly listeners = new Set<() => void>();
   private isScheduled = false;
+  private isRush = false;
   private paintedAtMs = Number.NEGATIVE_INFINITY;
   private readonly onPainted: PaintListener;
 
@@ -131,7 +133,8 @@ export class FeedStore {
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
-    const waitMs = Math.max(0, this.paintedAtMs + PAINT_EVERY_MS - performance.now());
+    const everyMs = this.isRush ? RUSH_EVERY_MS : PAINT_EVERY_MS;
+    const waitMs = Math.max(0, this.paintedAtMs + everyMs - performance.now());
     setTimeout(() => requestAnimationFrame(this.publish), waitMs);
   }
 
@@ -143,7 +146,8 @@ export class FeedStore {
     if (!isPaused) this.heldBack = 0;
     const arrived = this.settle();
     const posts = isPaused ? this.view.posts : this.latest;
-    const newcomers = isPaused || arrived.length > RUSH_POSTS ? 0 : arrived.length;
+    this.isRush = arrived.length > RUSH_POSTS;
+    const newcomers = isPaused || this.isRush ? 0 : arrived.length;
     this.view = { posts, heldBack: this.heldBack, isPaused, isStopped, newcomers };
     for (const listener of this.listeners) listener();
     if (!isPaused && arrived.length > 0 && this.listeners.size > 0) {
