@@ -71,6 +71,12 @@ async def explains(page: Page, site: Site, alert_id: str, posts: set[str]) -> No
     )
 
 
+async def only_live(page: Page) -> None:
+    """What is raised comes from the connection from now on: asking for it fails."""
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "connected")
+    await page.route(re.compile(r"/api/alerts\?.*state=raised"), lambda route: route.abort())
+
+
 async def delete_by_keyboard(page: Page, name: str) -> None:
     await row(page, name).get_by_role("button", name=f"Delete {name}").focus()
     await page.keyboard.press("Enter")
@@ -93,6 +99,9 @@ async def test_a_rule_of_the_form_fires_live_and_is_acknowledged_for_everybody(
     ):
         page, other = desk.page, phone.page
         banner = other.get_by_test_id("alert-banner")
+        await expect(page.get_by_test_id(re.compile("^alerts-(now|calm)$"))).to_be_visible()
+        await only_live(page)
+        await only_live(other)
         await add_rule(page, name, source)
         await site.store(posts)
         await expect(card(page, name)).to_be_visible(timeout=RAISED_WITHIN_MS)
