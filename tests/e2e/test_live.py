@@ -225,7 +225,7 @@ async def test_emotions_and_sources_count_what_was_posted(browser: Browser, site
 
 async def test_a_word_on_the_rise_leads_to_its_posts(browser: Browser, site: Site) -> None:
     source = own("live-words")
-    await site.store(posts_of(source, [NEUTRAL] * 15))
+    await site.store(posts_of(source, [ANGRY] * 15))
     await site.make_older(source, timedelta(minutes=6))
     await site.store(posts_of(source, ["I love the #undertonefest"] * 12 + ["I hate this awful rainstorm"] * 12))
     async with visit(browser, live(site, source=source, range="5m")) as visited:
