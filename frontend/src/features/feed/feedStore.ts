@@ -4,8 +4,10 @@ import type { Post } from '@/api/model';
 export const FEED_LIMIT = 1_000;
 /** Often enough to feel live, seldom enough to stay legible and cheap at hundreds of posts a second. */
 export const PAINT_EVERY_MS = 200;
-/** So many at once are no arrival to look at: they are shown without ado, and not as often. */
-const RUSH_POSTS = 6;
+/** More at once are no arrival to look at: they are shown without ado. */
+const MOST_NEWCOMERS = 6;
+/** More at once cannot be read either: what comes that fast is painted less often. */
+const RUSH_POSTS = 20;
 const RUSH_EVERY_MS = 500;
 
 export type PauseReason = 'button' | 'pointer' | 'focus' | 'scroll';
@@ -147,7 +149,7 @@ export class FeedStore {
     const arrived = this.settle();
     const posts = isPaused ? this.view.posts : this.latest;
     this.isRush = arrived.length > RUSH_POSTS;
-    const newcomers = isPaused || this.isRush ? 0 : arrived.length;
+    const newcomers = isPaused || arrived.length > MOST_NEWCOMERS ? 0 : arrived.length;
     this.view = { posts, heldBack: this.heldBack, isPaused, isStopped, newcomers };
     for (const listener of this.listeners) listener();
     if (!isPaused && arrived.length > 0 && this.listeners.size > 0) {
