@@ -48,6 +48,7 @@ async def test_a_post_comes_whole(api: Api, database: asyncpg.Connection) -> Non
                 "label": "positive",
                 "confidence": 0.87,
                 "emotion": "joy",
+                "emotion_confidence": None,
                 "model_name": "model",
                 "model_version": 3,
             },

@@ -20,6 +20,7 @@ COLUMNS = (
     "sentiment",
     "confidence",
     "emotion",
+    "emotion_confidence",
     "model_name",
     "model_version",
 )
@@ -88,12 +89,13 @@ FORMATS: dict[FormatName, Format] = {"csv": Csv(), "json": Json(), "ndjson": NdJ
 
 def _cells(post: Post) -> list[str]:
     sentiment = post.sentiment
-    analysis = ["", "", "", "", ""]
+    analysis = [""] * 6
     if sentiment is not None:
         analysis = [
             _text(sentiment.label),
             str(sentiment.confidence),
             _text(sentiment.emotion or ""),
+            "" if sentiment.emotion_confidence is None else str(sentiment.emotion_confidence),
             _text(sentiment.model_name),
             str(sentiment.model_version),
         ]

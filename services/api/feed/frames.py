@@ -20,6 +20,7 @@ class SentimentData(msgspec.Struct, frozen=True, kw_only=True):
     sentiment_label: str
     confidence: float
     emotion: str
+    emotion_confidence: float
     model_name: str
     model_version: int
 
@@ -83,6 +84,7 @@ def new_post(analysed: AnalysedPost) -> str:
             sentiment_label=analysis.sentiment_label,
             confidence=analysis.confidence,
             emotion=analysis.emotion,
+            emotion_confidence=analysis.emotion_confidence,
             model_name=analysis.model_name,
             model_version=analysis.model_version,
         ),

@@ -17,7 +17,7 @@ MAX_COUNTED = 1_000
 
 _LOAD = """
     SELECT p.id, p.post_id, p.source, p.content, p.author, p.created_at, p.ingested_at,
-           a.sentiment_label, a.confidence_score, a.emotion, a.model_name, a.model_version
+           a.sentiment_label, a.confidence_score, a.emotion, a.emotion_confidence, a.model_name, a.model_version
       FROM social_media_posts p
       LEFT JOIN sentiment_analysis a ON a.post_row_id = p.id AND a.is_current
        AND a.post_row_id = ANY ($1::bigint[]) AND a.post_row_id >= $2 AND a.post_row_id <= $3
@@ -101,6 +101,7 @@ def _post(row: asyncpg.Record) -> Post:
         label=row["sentiment_label"],
         confidence=round(row["confidence_score"], CONFIDENCE_DIGITS),
         emotion=row["emotion"],
+        emotion_confidence=row["emotion_confidence"] and round(row["emotion_confidence"], CONFIDENCE_DIGITS),
         model_name=row["model_name"],
         model_version=row["model_version"],
     )

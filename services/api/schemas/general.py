@@ -49,6 +49,9 @@ class PostSentiment(BaseModel):
     label: str = Field(examples=["positive"])
     confidence: float = Field(ge=0, le=1)
     emotion: str | None = Field(examples=["joy"])
+    emotion_confidence: float | None = Field(
+        default=None, ge=0, le=1, examples=[0.83], description="null where there is no emotion"
+    )
     model_name: str = Field(examples=["distilbert-base-uncased-finetuned-sst-2-english"])
     model_version: int = Field(ge=0, examples=[1], description="0: analysed before versions were recorded")
 

@@ -20,7 +20,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 
 
 def post(content: str, *, analysed: bool = True, author: str = "me") -> Post:
-    sentiment = PostSentiment(label="positive", confidence=0.87, emotion=None, model_name="=model", model_version=3)
+    sentiment = PostSentiment(
+        label="positive", confidence=0.87, emotion="joy", emotion_confidence=0.5, model_name="=model", model_version=3
+    )
     return Post(
         post_id="p",
         source="s",
@@ -61,12 +63,13 @@ def test_a_row_has_every_column() -> None:
         "content": "a, b",
         "sentiment": "positive",
         "confidence": "0.87",
-        "emotion": "",
+        "emotion": "joy",
+        "emotion_confidence": "0.5",
         "model_name": "'=model",
         "model_version": "3",
     }
     (row,) = table(file_of(FORMATS["csv"], [post("", analysed=False)]))
-    assert [row[name] for name in COLUMNS[6:]] == [""] * 5
+    assert [row[name] for name in COLUMNS[6:]] == [""] * 6
 
 
 @given(TEXT, TEXT)

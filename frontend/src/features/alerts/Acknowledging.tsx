@@ -35,7 +35,7 @@ export function Acknowledging({ alert }: { alert: Alert }) {
             value={note}
             onChange={(event) => setNote(event.target.value)}
           />
-          <button type="submit" className="button" disabled={change.isPending}>
+          <button type="submit" className="button button-primary" disabled={change.isPending}>
             <Icon name="check" />
             Acknowledge
           </button>

@@ -2,7 +2,7 @@ import { memo } from 'react';
 import { SENTIMENTS } from '@/api/model';
 import type { Post } from '@/api/schema';
 import { Age } from '@/components/Age';
-import { emotionEmoji, emotionName } from '@/components/emotions';
+import { EmotionTag } from '@/components/EmotionTag';
 import { JourneyLink } from '@/components/JourneyLink';
 import { SentimentTag } from '@/components/SentimentTag';
 import { formatFull, formatPercent } from '@/lib/format';
@@ -36,7 +36,9 @@ export const ResultItem = memo(function ResultItem({ post, marked }: ResultItemP
         ) : (
           <span>not analysed yet</span>
         )}
-        {sentiment?.emotion && <Emotion label={sentiment.emotion.toLowerCase()} />}
+        {sentiment?.emotion && (
+          <EmotionTag of={sentiment.emotion} confidence={sentiment.emotion_confidence} />
+        )}
         <JourneyLink postId={post_id}>
           Journey<span className="sr-only"> of this post of {author || 'an unknown author'}</span>
         </JourneyLink>
@@ -55,14 +57,3 @@ export const ResultItem = memo(function ResultItem({ post, marked }: ResultItemP
     </article>
   );
 });
-
-function Emotion({ label }: { label: string }) {
-  return (
-    <span>
-      <span className="emoji" aria-hidden="true">
-        {emotionEmoji(label)}
-      </span>{' '}
-      {emotionName(label)}
-    </span>
-  );
-}

@@ -1,6 +1,6 @@
 import { SENTIMENTS } from '@/api/model';
 import type { Journey, Post } from '@/api/schema';
-import { emotionEmoji, emotionName } from '@/components/emotions';
+import { EmotionTag } from '@/components/EmotionTag';
 import { Scroller } from '@/components/Scroller';
 import { SentimentTag } from '@/components/SentimentTag';
 import { formatFull, formatPercent, plural } from '@/lib/format';
@@ -66,12 +66,7 @@ function PostCard({ post }: { post: Post }) {
             <span className="journey-light">{formatPercent(sentiment.confidence)}</span>
           </SentimentTag>
           {sentiment.emotion && (
-            <span>
-              <span className="emoji" aria-hidden="true">
-                {emotionEmoji(sentiment.emotion.toLowerCase())}
-              </span>{' '}
-              {emotionName(sentiment.emotion.toLowerCase())}
-            </span>
+            <EmotionTag of={sentiment.emotion} confidence={sentiment.emotion_confidence} />
           )}
           <span>
             {sentiment.model_name}

@@ -44,7 +44,7 @@ export function TextForm(props: TextFormProps) {
         )}
       </Field>
       <div className="try-row">
-        <button type="submit" className="button" aria-disabled={!canAsk}>
+        <button type="submit" className="button button-primary" aria-disabled={!canAsk}>
           {isAsking ? 'Asking…' : 'Analyse'}
         </button>
         <span className="try-note try-keys">
