@@ -35,7 +35,7 @@ MOST_BUSY_SHARE = 0.35
 ROUNDS = 3
 
 MEMORY_POSTS = 12_000
-# The feed keeps a thousand posts, and the charts as many values as they have bars. All of them kept would be twice this.
+# The feed keeps a thousand posts, and the charts as many values as they have bars.
 MOST_GROWTH_BYTES = 3_000_000
 
 FRAMES = """
