@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-long lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
+.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,11 +25,15 @@ run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashbo
 test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, real models, the whole system in a browser
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest --ignore=tests/export -m "not long" $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export -m "not long and not pages" $(ARGS)
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+test-pages: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every page in a real browser: each flow, phone and desk, light and dark, accessibility, budgets
+	$(BIN)/python -m tests.browser
+	$(BIN)/python -m pytest tests/e2e -m pages $(ARGS)
 
 test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## tests of minutes: rolling restarts, shutdown with servers away, upgrades under load, tuning
 	$(BIN)/python -m pytest --ignore=tests/export -m long $(ARGS)

@@ -12,7 +12,7 @@ from tests.e2e.hook import Hook
 from tests.e2e.site import Site, Theme, visit
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(300)]
 
 # A rule looks at whole minutes, and at none in which a transaction may still be open.
 RAISED_WITHIN_MS = 150_000

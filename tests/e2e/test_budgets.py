@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from services.common.messages import AnalysedPost, Analysis, Post, ResultsMessage, encode_message
 from tests.e2e.site import Site, visit
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(300)]
 
 CHANNEL = "sentiment_updates"
 FIRST_LOAD_BYTES = 200_000

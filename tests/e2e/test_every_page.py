@@ -5,7 +5,7 @@ from playwright.async_api import Browser, expect
 
 from tests.e2e.site import SIZES, Site, Theme, visit
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(240)]
 
 PAGES = {"/": "Live", "/explore": "Explore", "/alerts": "Alerts", "/inference": "Inference", "/try": "Try it"}
 

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from services.common.messages import Post
 from tests.e2e.site import Site, Theme, visit
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(240)]
 
 TEXTS = ("I love this train so much", "I am so angry, they lied to us", "The train leaves at nine from platform two.")
 AT_THE_BOTTOM = "window.scrollY + window.innerHeight >= document.documentElement.scrollHeight - 2"

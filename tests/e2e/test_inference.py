@@ -14,7 +14,7 @@ from services.common.messages import Post, encode_post
 from tests.e2e.site import STREAM, Site, Theme, visit
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(240)]
 
 GROUP = "sentiment_workers"
 TEXTS_PER_REQUEST = 32

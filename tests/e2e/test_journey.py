@@ -11,7 +11,7 @@ from services.common.messages import Post
 from tests.e2e.site import SIZES, Site, Theme, visit
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(240)]
 
 STEPS = ["written", "queued", "read", "tokenized", "inferred_sentiment", "inferred_emotion", "stored", "pushed"]
 

@@ -15,7 +15,7 @@ from services.common.messages import Post
 from tests.e2e.site import Site, Theme, Visit, visit
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(300)]
 
 ANGRY = "I am so angry, they lied to us again"
 HAPPY = "I love this so much, best day ever!!"

@@ -10,7 +10,7 @@ from tests.e2e.pictures import draw, only_on_request
 from tests.e2e.site import Site, visit
 from tests.system import system
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), only_on_request]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(900), only_on_request]
 
 
 async def test_the_picture_of_the_live_page(browser: Browser, tmp_path: Path) -> None:

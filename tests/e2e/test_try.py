@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.e2e.site import Site, Theme, visit
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pages, pytest.mark.timeout(240)]
 
 
 async def ask(page: Page, text: str) -> None:

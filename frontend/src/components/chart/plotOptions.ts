@@ -46,7 +46,7 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
   const color = readColors();
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   const font = `${0.75 * rem}px ${getComputedStyle(document.body).fontFamily}`;
-  const bars = uPlot.paths.bars?.({ size: [0.86, 2.5 * rem], align: 1, radius: 0 });
+  const bars = uPlot.paths.bars?.({ size: [0.86, 10 * rem], align: 1, radius: 0 });
   const axis: uPlot.Axis = {
     stroke: color('muted'),
     font,
