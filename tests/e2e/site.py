@@ -149,7 +149,8 @@ class Visit:
 
     async def violations(self) -> list[str]:
         """What axe finds, every rule of it; a line for each element."""
-        # What has just appeared may still be fading in, with less contrast than it will have.
+        # What has just appeared, or appears meanwhile, would be fading in, with less contrast than it will have.
+        await self.page.emulate_media(reduced_motion="reduce")
         await self.page.evaluate(FINISH_ANIMATIONS)
         await self.page.evaluate(AXE.read_text())
         found = await self.page.evaluate("axe.run(document)")

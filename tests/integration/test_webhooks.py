@@ -266,7 +266,7 @@ async def test_two_api_processes_deliver_an_alert_once(
     async with running_api(told) as first, running_api(told) as second:
         await first.becomes("healthy")
         await second.becomes("healthy")
-        await store_posts(pool, 20, "negative", age=timedelta(seconds=1))
+        await store_posts(pool, 20, "negative")
         alert = await raised_alert(first, 0)
 
         async def delivered() -> list[dict[str, Any]]:
