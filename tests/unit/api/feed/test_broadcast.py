@@ -154,6 +154,7 @@ def test_a_post_speaks_every_dialect_of_the_contract() -> None:
             "sentiment_label": "negative",
             "confidence": 0.75,
             "emotion": "anger",
+            "emotion_confidence": 0.5,
             "model_name": "model",
             "model_version": 0,
         },
