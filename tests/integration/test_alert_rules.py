@@ -334,7 +334,7 @@ async def test_rules_are_written_listed_changed_and_deleted(api: Api) -> None:
         ("POST alert-rules", BODY | {"webhooks": ["ops"]}, 422, "ALERT_WEBHOOKS has no ops"),
         ("POST alert-rules", BODY | {"name": "tRAINS"}, 409, "tRAINS"),
         ("POST alert-rules", [], 422, "body"),
-        ("POST alert-rules/preview", BODY | {"kind": "volume", "sentiment": "negative"}, 422, "sentiment"),
+        ("POST alert-rule-preview", BODY | {"kind": "volume", "sentiment": "negative"}, 422, "sentiment"),
         ("GET alerts/99", None, 404, "no such alert"),
         ("POST alerts/99/acknowledge", {}, 404, "no such alert"),
         ("DELETE alerts/99/acknowledge", None, 404, "no such alert"),
@@ -355,7 +355,7 @@ async def test_what_cannot_be_done_is_told_in_a_sentence(
     [
         ("POST", "alert-rules"),
         ("PUT", "alert-rules/1"),
-        ("POST", "alert-rules/preview"),
+        ("POST", "alert-rule-preview"),
         ("POST", "alerts/1/acknowledge"),
         ("POST", "webhooks/ops/test"),
     ],
@@ -562,10 +562,10 @@ async def test_the_list_says_what_each_rule_saw_last(quick_api: Api, pool: async
 
 async def test_a_preview_saves_nothing_and_of_a_keyword_there_is_none(api: Api, pool: asyncpg.Pool) -> None:
     await store_posts(pool, 20, "negative")
-    found = await written(api, "POST", "alert-rules/preview", BODY)
+    found = await written(api, "POST", "alert-rule-preview", BODY)
     assert (found["available"], found["would_have_fired"], found["hours"]) == (True, 1, 24)
     assert max(point["value"] for point in found["series"]) == 1.0
-    none = await written(api, "POST", "alert-rules/preview", BODY | {"keyword": "train"})
+    none = await written(api, "POST", "alert-rule-preview", BODY | {"keyword": "train"})
     assert (none["available"], none["would_have_fired"], none["series"]) == (False, None, [])
     assert "not available" in none["reason"]
     assert await pool.fetchval("SELECT count(*) FROM alert_rules") == 0

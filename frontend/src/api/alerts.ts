@@ -147,7 +147,7 @@ export const deleteRule = (id: number) =>
   answer(api.DELETE('/api/alert-rules/{rule_id}', { params: { path: { rule_id: id } } }));
 
 export const previewRule = (body: RuleInput) =>
-  answer(api.POST('/api/alert-rules/preview', { body }));
+  answer(api.POST('/api/alert-rule-preview', { body }));
 
 export const testWebhook = (name: string) =>
   answer(api.POST('/api/webhooks/{name}/test', { params: { path: { name } }, body: {} }));

@@ -74,7 +74,7 @@ async def add_rule(state: StateDep, request: Request) -> AlertRule:
 
 
 @router.post(
-    "/api/alert-rules/preview",
+    "/api/alert-rule-preview",
     operation_id="previewAlertRule",
     summary="What a rule would have said of the last 24 hours",
     responses={**REFUSALS, **ERRORS},

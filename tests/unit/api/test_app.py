@@ -124,7 +124,7 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/alerts/{alert_id}/acknowledge",
         "/api/alert-rules",
         "/api/alert-rules/{rule_id}",
-        "/api/alert-rules/preview",
+        "/api/alert-rule-preview",
         "/api/webhooks/{name}/test",
         "/api/dead-letters",
         "/api/dead-letters/{letter_id}",
