@@ -38,7 +38,7 @@ CHECKS = (
     "unsupported_method",
     "allow_header_conformance",
 )
-# There schemathesis means to leave the body out, sends the example instead, and complains that it is accepted. Its other
+# There schemathesis means to leave the body out, sends the example instead, and complains that it is taken. Its other
 # phases ask this route all the same, and what it refuses is in tests/unit/api/asking/test_analyze.py.
 EXCEPTIONS = """
 [[operations]]
