@@ -19,7 +19,7 @@ import psutil
 from tests.conftest import ROOT
 from tests.waiting import eventually
 
-START_TIMEOUT_S = 240.0
+START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 60.0
 # What the command line of each process has in it, as `ps` shows it.
 PROGRAMS = {

@@ -34,13 +34,13 @@ LABELS = {
 
 
 def write_posts(path: Path, count: int) -> Path:
-    """The first `count` real posts, or 1,000 generated ones where there are none."""
+    """The first `count` real posts, or 2,000 generated ones where there are none."""
     with gzip.open(path, "wt", encoding="utf-8") as lines:
         if REAL_POSTS.exists():
             with gzip.open(REAL_POSTS, "rt", encoding="utf-8") as source:
                 lines.writelines(islice(source, count))
         else:
-            lines.writelines(json.dumps(encode_post(post)) + "\n" for post in make_posts(1_000, seed=9))
+            lines.writelines(json.dumps(encode_post(post)) + "\n" for post in make_posts(2_000, seed=9))
     return path
 
 
