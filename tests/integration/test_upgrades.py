@@ -24,6 +24,7 @@ from services.common.streams import open_redis
 from services.worker.store import store
 from services.worker.upkeep.closing import close_buckets
 from tests.embedded import free_port
+from tests.integration.store_before import store_before_0006
 from tests.integration.test_migrations import migrate_to
 from tests.integration.test_worker import publish
 from tests.posts import make_posts
@@ -33,8 +34,8 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.long
 
-# The first revision that the writers of today can write to: whoever starts migrates first.
-OLD = "0006"
+# The last revision that needs a stop.
+OLD = "0003"
 WRITERS = 4
 BATCH_POSTS = 20
 EVERY_TABLE = (
@@ -82,11 +83,15 @@ def analysed(posts: list[Post]) -> list[tuple[Post, Analysis]]:
 
 
 class Writers:
-    """Store without a pause, each of them its own posts and again some of the posts of the others."""
+    """Store without a pause, each of them its own posts and again some of the posts of the others.
+
+    All begin as workers of the version before.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.batches = [0] * WRITERS
         self._pool = pool
+        self._of_today: set[int] = set()
         self._stopping = False
 
     async def run(self, number: int) -> None:
@@ -95,8 +100,16 @@ class Writers:
                 return
             own = make_posts(BATCH_POSTS, seed=batch, prefix=f"writer{number}")
             shared = make_posts(BATCH_POSTS, seed=batch, prefix="shared")
-            await store(self._pool, analysed(own + shared), datetime.now(UTC))
+            posts, now = analysed(own + shared), datetime.now(UTC)
+            if number in self._of_today:
+                await store(self._pool, posts, now)
+            else:
+                await store_before_0006(self._pool, posts, now)
             self.batches[number] += 1
+
+    def restart_half(self) -> None:
+        """Every other one goes on as a worker of today."""
+        self._of_today = set(range(0, WRITERS, 2))
 
     def stop(self) -> None:
         self._stopping = True
@@ -146,6 +159,8 @@ async def test_writers_go_on_through_every_migration_and_each_post_is_counted_on
     async with writing(empty_database_url) as writers:
         await writers.go_on()
         await migrate(empty_database_url)
+        await writers.go_on()
+        writers.restart_half()
         await writers.go_on()
         await migrate(empty_database_url, later)
         await writers.go_on()
