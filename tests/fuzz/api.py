@@ -38,15 +38,6 @@ CHECKS = (
     "unsupported_method",
     "allow_header_conformance",
 )
-# There schemathesis means to leave the body out, sends the example instead, and complains that it is taken. Its other
-# phases ask this route all the same, and what it refuses is in tests/unit/api/asking/test_analyze.py.
-EXCEPTIONS = """
-[[operations]]
-include-path = "/api/analyze"
-
-[operations.phases.coverage]
-enabled = false
-"""
 # Of each operation, where the time does not decide.
 QUICK_EXAMPLES = 25
 # A request that takes longer is a finding. The machine may be busy with more than us.
@@ -77,7 +68,6 @@ def fuzz(seconds: float | None, folder: Path, seed: int | None, tell: Callable[[
     `seconds` None: some examples of each operation, the same ones each time for a `seed`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "schemathesis.toml").write_text(EXCEPTIONS)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name, running_api(Path(name)) as api:
         command = command_for(api.url, seconds, seed)
         log = folder / "log"

@@ -25,11 +25,11 @@ SENTENCES = {404: "There is nothing at this path.", 405: "Not with this method."
 class InvalidParameter(UndertoneError):
     """A request parameter that is well-formed but not usable; the message says why: `name: the reason`."""
 
-    def __init__(self, message: str, errors: Iterable[FieldError] = ()) -> None:
+    def __init__(self, message: str, errors: Iterable[FieldError] | None = None) -> None:
         super().__init__(message)
         name, colon, reason = message.partition(": ")
         of_one = [FieldError(field=name, message=reason)] if colon and name.isidentifier() else []
-        self.errors = list(errors) or of_one
+        self.errors = of_one if errors is None else list(errors)
 
 
 STATUS_OF: dict[type[Exception], int] = {
@@ -49,12 +49,19 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def invalid(complaints: Iterable[Any]) -> InvalidParameter:
-    """What pydantic complains of (`ValidationError.errors()`), in sentences."""
-    errors = [
-        FieldError(field=".".join(map(str, item["loc"])) or "body", message=item["msg"].removeprefix("Value error, "))
-        for _, item in zip(range(MAX_FIELD_ERRORS), complaints, strict=False)
-    ]
-    return InvalidParameter("; ".join(f"{error.field}: {error.message}" for error in errors), errors)
+    """What pydantic complains of (`ValidationError.errors()`), in sentences. What is wrong with the whole has no field."""
+    sentences, errors = [], []
+    for _, item in zip(range(MAX_FIELD_ERRORS), complaints, strict=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if item["loc"]:
+            error = FieldError(field=".".join(map(str, item["loc"])), message=message)
+            sentences.append(f"{error.field}: {message}")
+            errors.append(error)
+        else:
+            of_one = InvalidParameter(message).errors
+            sentences.append(message if of_one else f"body: {message}")
+            errors += of_one
+    return InvalidParameter("; ".join(sentences), errors)
 
 
 def _ours(status: int) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:

@@ -115,7 +115,9 @@ async def test_422_says_which_fields_are_wrong_in_the_query_and_in_the_body(clie
     found = problem_of(await client.post("/body", json={"names": ["x"] * 1_000}))
     assert len(found.errors) == MAX_FIELD_ERRORS
     found = problem_of(await client.post("/body", content=b"{", headers={"content-type": "application/json"}))
-    assert [error.field for error in found.errors] == ["body"]
+    # No field is called body.
+    assert found.errors == []
+    assert found.detail.startswith("body: ")
     found = problem_of(await client.get("/raise/parameter"))
     assert [(error.field, error.message) for error in found.errors] == [("cursor", "not one of ours")]
     assert "errors" not in (await client.get("/raise/gone")).json()
