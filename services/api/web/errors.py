@@ -49,7 +49,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def invalid(complaints: Iterable[Any]) -> InvalidParameter:
-    """What pydantic complains of (`ValidationError.errors()`), in sentences. What is wrong with the whole has no field."""
+    """What pydantic complains of (`ValidationError.errors()`), in sentences. Of the whole: without a field."""
     sentences, errors = [], []
     for _, item in zip(range(MAX_FIELD_ERRORS), complaints, strict=False):
         message = item["msg"].removeprefix("Value error, ")

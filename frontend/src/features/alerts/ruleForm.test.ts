@@ -64,8 +64,8 @@ test.each([
     'It has to be at most 1440.',
   ],
   [
-    'body',
-    'threshold: of a ratio it is below 1, as 0.5 for half of the posts',
+    'threshold',
+    'of a ratio it is below 1, as 0.5 for half of the posts',
     'threshold',
     'It has to be below 100 %.',
   ],

@@ -90,14 +90,8 @@ const FIELDS = [
 export type RuleField = (typeof FIELDS)[number];
 export type RuleErrors = Partial<Record<RuleField, string>>;
 
-/** Some complaints are about fields together, and begin with the name of the one to change. */
-function fieldOf({ field, message }: FieldError): [RuleField | undefined, string] {
-  const known = (name: string | undefined) => FIELDS.find((each) => each === name);
-  const direct = known(field.split('.')[0]);
-  if (direct !== undefined) return [direct, message];
-  const [, name, rest] = /^(\w+): (.*)$/s.exec(message) ?? [];
-  return [known(name), rest ?? message];
-}
+const fieldOf = ({ field }: FieldError): RuleField | undefined =>
+  FIELDS.find((each) => each === field.split('.')[0]);
 
 const SENTENCES: Partial<Record<RuleField, string>> = {
   threshold: 'A number is needed.',
@@ -111,7 +105,8 @@ export function ruleErrors(error: Error | null): RuleErrors {
   const found: RuleErrors = {};
   if (error.status === 409 && /called/.test(error.message)) found.name = error.message;
   for (const each of error.errors) {
-    const [field, message] = fieldOf(each);
+    const { message } = each;
+    const field = fieldOf(each);
     if (field === undefined || found[field] !== undefined) continue;
     const isNoNumber = /valid (integer|number)/.test(message);
     found[field] = (isNoNumber ? SENTENCES[field] : undefined) ?? sentence(field, message);
