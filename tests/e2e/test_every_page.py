@@ -25,6 +25,19 @@ async def test_a_page_is_accessible_and_fits(browser: Browser, site: Site, path:
         assert visited.complaints == []
 
 
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("width", [320, 2560])
+async def test_nothing_sticks_out_of_the_narrowest_and_the_widest_screen(
+    browser: Browser, site: Site, path: str, width: int
+) -> None:
+    """320 px are a desk's page at 400 % (WCAG 1.4.10)."""
+    async with visit(browser, site.url + path) as visited:
+        await visited.page.set_viewport_size({"width": width, "height": 800})
+        await expect(visited.page.get_by_test_id("connection")).to_have_attribute("data-state", "connected")
+        await expect(visited.page.locator(".skeleton")).to_have_count(0)
+        assert await visited.width_beyond() <= 0
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_navigation_leads_everywhere_by_keyboard(browser: Browser, site: Site, size: str) -> None:
     """Each page is reached with Enter on its link; the heading and the focus follow, and so does going back."""
