@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from services.common.database import open_pool
 from services.common.settings import Settings
 from tests.integration.test_api_server import Api, running_api
 
@@ -16,6 +17,13 @@ async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """As a service has one, to the same database."""
+    async with open_pool(database_url, max_size=10) as pool:
+        yield pool
 
 
 @pytest.fixture

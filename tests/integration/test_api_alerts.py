@@ -12,7 +12,6 @@ from services.api.alerting.rule import Rule
 from services.api.alerting.watch import AlertWatch
 from services.api.queries import alerts as queries
 from services.api.queries.alert_list import read_alerts
-from services.common.database import open_pool
 from services.common.errors import Transient
 from services.common.messages import AlertMessage, decode_message
 from services.common.settings import Settings
@@ -25,12 +24,6 @@ from tests.rows import insert, make_older
 from tests.waiting import eventually
 
 RULE = Rule(threshold=0.5, window_minutes=5, min_posts=10)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with open_pool(database_url, max_size=10) as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from services.api.schemas.counts import EmotionAggregate
 from services.api.time_range import TimeRange
 from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, floor
 from services.common.settings import Settings
-from tests.integration.test_api_recount import Row, labels, pool, rows
+from tests.integration.test_api_recount import Row, labels, rows
 from tests.integration.test_api_server import Api, relayed, running_api
 from tests.rows import count_again, insert
 
-__all__ = ["pool", "rows"]  # fixtures
+__all__ = ["rows"]  # a fixture
 
 
 def in_window(rows: list[Row], start: datetime, end: datetime, source: str | None = None) -> list[Row]:

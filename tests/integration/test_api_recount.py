@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,6 @@ from services.api.queries import find as bounds
 from services.api.queries.alerts import read_window
 from services.api.queries.sentiment import read_buckets, read_distribution
 from services.api.queries.totals import count_windows, read_stats
-from services.common.database import open_pool
 from services.common.moments import DAY, HOUR, MINUTE, TEN_MINUTES, floor
 from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.search_index import index_words
@@ -83,12 +81,6 @@ async def rows(database: asyncpg.Connection, request: pytest.FixtureRequest) -> 
         await index_words(database)
         assert await database.fetchval("SELECT count(*) FROM sentiment_days") > 3
     return made
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with open_pool(database_url, max_size=2) as pool:
-        yield pool
 
 
 def labels(rows: list[Row]) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """`/api/words/rising` on a real database."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -9,7 +8,6 @@ import pytest
 
 from services.api.queries import words as bounds
 from services.api.queries.words import read_samples
-from services.common.database import open_pool
 from services.common.moments import MINUTE
 from services.common.settings import Settings
 from tests.integration.test_api_server import Api, relayed, running_api
@@ -44,12 +42,6 @@ async def store(
         times,
         *lists,
     )
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with open_pool(database_url, max_size=1) as pool:
-        yield pool
 
 
 async def planted(database: asyncpg.Connection) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -35,12 +34,6 @@ def analysed(posts: list[Post], label: str = "positive") -> list[tuple[Post, Ana
         emotion_confidence=0.5,
     )
     return [(post, analysis) for post in posts]
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with open_pool(database_url, max_size=2) as pool:
-        yield pool
 
 
 async def counts(pool: asyncpg.Pool) -> tuple[int, int]:

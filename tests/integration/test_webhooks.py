@@ -19,11 +19,10 @@ from services.api.alerting.watch import AlertWatch
 from services.api.alerting.webhooks import Webhooks, open_webhooks
 from services.api.metrics import ApiMetrics
 from services.api.queries import deliveries
-from services.common.database import open_pool
 from services.common.settings import Settings
 from services.common.streams import open_redis
 from tests.embedded import free_port
-from tests.integration.test_alert_rules import BODY, add, later, raised_alert, store_posts, turn, written
+from tests.integration.alert_rules import BODY, add, later, raised_alert, store_posts, turn, written
 from tests.integration.test_api_server import Api, running_api
 from tests.processes import service
 from tests.receiver import HANG, Receiver, receiving
@@ -42,12 +41,6 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_delivery, "FIRST_WAIT_S", 0.02)
     monkeypatch.setattr("services.api.state.POLL_INTERVAL_S", 0.05)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with open_pool(database_url, max_size=10) as pool:
-        yield pool
 
 
 @pytest.fixture
