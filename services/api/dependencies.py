@@ -7,6 +7,7 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import HTTPConnection
 
+from services.api.schemas.general import Period
 from services.api.state import State
 from services.api.web.admission import Permits
 
@@ -64,6 +65,12 @@ Source = Annotated[Text | None, Query(max_length=50, description="Only posts of 
 WindowMinutes = Annotated[
     int, Query(ge=5, le=10_080, description="Posts ingested in the last so many minutes; seven days at most")
 ]
+Width = Annotated[Period, Query(description="Width of a bucket; at most 2,000 of them")]
+From = Annotated[
+    Moment | None,
+    Query(description="ISO 8601; by default the last hour, 6 hours, 24 hours or 30 days, by the period"),
+]
+Until = Annotated[Moment | None, Query(description="ISO 8601, exclusive; by default now")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many at most")]
 # Skipping reads what it skips: the cursor is for going far.
 MAX_OFFSET = 10_000

@@ -1,13 +1,12 @@
 """`/api/sentiment/totals`, `/api/emotions/aggregate`, `/api/sources`: what the roll-ups tell."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from services.api.caches import STALE, tell_age
-from services.api.dependencies import Moment, Source, StateDep, WindowMinutes
+from services.api.dependencies import From, Source, StateDep, Until, Width, WindowMinutes
 from services.api.queries.emotions import read_emotions
 from services.api.queries.windows import read_sources, read_totals
 from services.api.schemas.counts import EmotionAggregate, SourceList, Totals
@@ -52,11 +51,9 @@ async def list_sources(state: StateDep, response: Response, minutes: WindowMinut
 @router.head("/api/emotions/aggregate", include_in_schema=False)
 async def get_emotions(
     state: StateDep,
-    period: Annotated[Period, Query(description="Width of a bucket; at most 2,000 of them")] = "hour",
-    start_date: Annotated[
-        Moment | None, Query(description="ISO 8601; by default the last hour, 6 hours, 24 hours or 30 days")
-    ] = None,
-    end_date: Annotated[Moment | None, Query(description="ISO 8601, exclusive; by default now")] = None,
+    period: Width = "hour",
+    start_date: From = None,
+    end_date: Until = None,
     source: Source = None,
 ) -> Response:
     """As `/api/sentiment/aggregate`, for emotions: without `end_date` a few seconds old at most."""

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from services.api.caches import STALE, tell_age
-from services.api.dependencies import Moment, Source, StateDep
+from services.api.dependencies import From, Source, StateDep, Until, Width
 from services.api.queries.sentiment import read_buckets, read_distribution
 from services.api.schemas.general import Aggregate, Distribution, ErrorBody, Period
 from services.api.state import State
@@ -28,11 +28,9 @@ router = APIRouter(
 @router.head("/api/sentiment/aggregate", include_in_schema=False)
 async def get_aggregate(
     state: StateDep,
-    period: Annotated[Period, Query(description="Width of a bucket; at most 2,000 of them")] = "hour",
-    start_date: Annotated[
-        Moment | None, Query(description="ISO 8601; by default the last hour, 6 hours, 24 hours or 30 days, by period")
-    ] = None,
-    end_date: Annotated[Moment | None, Query(description="ISO 8601, exclusive; by default now")] = None,
+    period: Width = "hour",
+    start_date: From = None,
+    end_date: Until = None,
     source: Source = None,
 ) -> Response:
     """Posts are counted when they were ingested, not when they were written: charts follow arrival.
