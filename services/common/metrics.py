@@ -9,15 +9,17 @@ from services.common.errors import ConfigurationError
 
 
 @contextmanager
-def serve_metrics(port: int, setting: str) -> Iterator[None]:
-    """Serves `/metrics` on loopback from a thread of its own while the block runs; port 0 serves nothing."""
+def serve_metrics(host: str, port: int, setting: str) -> Iterator[None]:
+    """Serves `/metrics` on that address from a thread of its own while the block runs; port 0 serves nothing."""
     if port == 0:
         yield
         return
     try:
-        server, thread = start_http_server(port, addr="127.0.0.1")
+        server, thread = start_http_server(port, addr=host)
     except OSError as error:
-        raise ConfigurationError(f"port {port} for metrics is not free ({error}); set {setting}") from error
+        raise ConfigurationError(
+            f"cannot serve metrics on {host}:{port} ({error}); set {setting}, or METRICS_HOST"
+        ) from error
     try:
         yield
     finally:

@@ -90,7 +90,15 @@ class Settings(BaseSettings):
         le=86_400_000,
         description="a pending post unacknowledged for so long is taken over from its worker",
     )
+    metrics_host: str = Field(
+        "127.0.0.1", description="address that metrics of worker, ingester and keeper listen on; 0.0.0.0: everywhere"
+    )
     worker_metrics_port: OptionalPort = Field(9101, description="Prometheus metrics of the worker; 0: none")
+
+    worker_upkeep: bool = Field(
+        True, description="false: workers leave partitions, roll-ups and retention to python -m services.worker.upkeep"
+    )
+    keeper_metrics_port: OptionalPort = Field(9103, description="Prometheus metrics of that keeper; 0: none")
 
     retention_days: int = Field(
         0, ge=0, le=36_500, description="days for which posts are kept, with all that counts them; 0: for ever"
@@ -195,7 +203,7 @@ class Settings(BaseSettings):
     def _origins(cls, value: str) -> str:
         return ",".join(origin_of(part) for part in value.split(",") if part.strip())
 
-    @field_validator("postgres_host", "redis_host", "api_host")
+    @field_validator("postgres_host", "redis_host", "api_host", "metrics_host")
     @classmethod
     def _host(cls, value: str) -> str:
         check_host(value)

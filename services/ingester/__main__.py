@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from services.common.background import heartbeat, in_background
 from services.common.dead_letters import DeadLetter, bury
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
@@ -16,7 +17,7 @@ from services.common.metrics import serve_metrics
 from services.common.retry import until_done
 from services.common.settings import Settings
 from services.common.streams import ensure_group, open_redis
-from services.ingester.publisher import REFUSED, Publisher
+from services.ingester.publisher import HEARTBEAT, REFUSED, Publisher
 from services.ingester.sources import open_source
 from services.ingester.sources.base import Malformed
 
@@ -76,14 +77,15 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
                 and await until_done("publish", partial(publisher.publish, posts), stopping)
             )
 
-        with serve_metrics(settings.ingester_metrics_port, "INGESTER_METRICS_PORT"):
-            if not await until_done("start", partial(ensure_group, redis, stream, group), stopping):
-                return
-            log.info("publishing", source=source.name, stream=stream)
-            async with aclosing(source.batches()) as batches:
-                batch = await next_or_stop(anext(batches, None), stopping)
-                while batch and await deliver(batch):
+        with serve_metrics(settings.metrics_host, settings.ingester_metrics_port, "INGESTER_METRICS_PORT"):
+            async with in_background(heartbeat(HEARTBEAT)):
+                if not await until_done("start", partial(ensure_group, redis, stream, group), stopping):
+                    return
+                log.info("publishing", source=source.name, stream=stream)
+                async with aclosing(source.batches()) as batches:
                     batch = await next_or_stop(anext(batches, None), stopping)
+                    while batch and await deliver(batch):
+                        batch = await next_or_stop(anext(batches, None), stopping)
             ended = "stopped" if stopping.is_set() else "the source has ended"
             log.info(ended, published=publisher.published)
 

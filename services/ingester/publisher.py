@@ -15,6 +15,7 @@ log = get_logger(__name__)
 
 PUBLISHED = Counter("undertone_ingester_posts_published_total", "Posts added to the stream")
 REFUSED = Counter("undertone_ingester_posts_refused_total", "What the source had and was no post", ["reason"])
+HEARTBEAT = Gauge("undertone_ingester_heartbeat_timestamp_seconds", "When the event loop last ran")
 HELD_BACK = Gauge("undertone_ingester_held_back", "1 while the ingester waits for the workers to catch up")
 
 LAG_CHECK_INTERVAL_S = 0.5

@@ -3,46 +3,29 @@
 import asyncio
 import json
 import time
-import urllib.error
-import urllib.request
 
+from services.common.loopback import get, own_url
 from services.local.child import Check
 
-HTTP_TIMEOUT_S = 3.0
-MAX_BODY_BYTES = 1_000_000
 
-# Loopback addresses never go through a proxy.
-_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def get(url: str) -> tuple[int, bytes]:
-    """Status and body. OSError when nothing answers in time."""
-    try:
-        with _http.open(url, timeout=HTTP_TIMEOUT_S) as answer:
-            return answer.status, answer.read(MAX_BODY_BYTES)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(MAX_BODY_BYTES)
-
-
-def answers_metrics(port: int, having: str = "") -> Check:
+def answers_metrics(host: str, port: int, having: str = "") -> Check:
     """The metrics answer and contain the line `having`."""
 
     async def check() -> bool:
-        status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        status, body = await asyncio.to_thread(get, own_url(host, port, "/metrics"))
         return status == 200 and (not having or having.encode() in body.splitlines())
 
     return _quietly(check)
 
 
-def beats(port: int, metric: str, within_s: float) -> Check:
+def beats(host: str, port: int, metric: str, within_s: float) -> Check:
     """The metrics answer, and the time in `metric` (seconds since the epoch) is not older than `within_s`.
 
     Metrics come from a thread of their own: they would answer also where everything else hangs.
     """
 
     async def check() -> bool:
-        status, body = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+        status, body = await asyncio.to_thread(get, own_url(host, port, "/metrics"))
         lines = (line.split() for line in body.decode().splitlines())
         beat_at = next((float(words[1]) for words in lines if words[:1] == [metric]), 0.0)
         return status == 200 and time.time() - beat_at <= within_s
@@ -54,7 +37,7 @@ def answers_health(host: str, port: int) -> Check:
     """Any health report counts, a bad one too: the API runs, and says itself which of its servers is away."""
 
     async def check() -> bool:
-        _, body = await asyncio.to_thread(get, f"http://{host}:{port}/api/health")
+        _, body = await asyncio.to_thread(get, own_url(host, port, "/api/health"))
         report = json.loads(body)
         return isinstance(report, dict) and "status" in report
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.common.background import HEARTBEAT_WITHIN_S
 from services.common.settings import Settings
 from services.local.child import Child
 from services.local.http_checks import answers_health, answers_metrics, beats, stays_alive
@@ -30,8 +31,7 @@ SERVICE_STOP_TIMEOUT_S = 20.0
 ALIVE_S = 0.3
 # The line of its metrics with which a worker says that its servers and models are there.
 WORKER_READY = "undertone_worker_ready 1.0"
-# Its event loop sets this every second; one that has not for so long hangs.
-WORKER_BEAT, WORKER_BEAT_WITHIN_S = "undertone_worker_heartbeat_timestamp_seconds", 30.0
+WORKER_BEAT = "undertone_worker_heartbeat_timestamp_seconds"
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,11 @@ def _servers(plan: Plan, passwords: Passwords) -> list[Child]:
 
 def _api(plan: Plan, environment: dict[str, str]) -> Child:
     s = plan.settings
-    host = LOOPBACK if s.api_host in {"0.0.0.0", "::", ""} else s.api_host
     return Child(
         name="api",
         command=[sys.executable, "-m", "services.api"],
         environment=environment,
-        ready=answers_health(host, s.api_port),
+        ready=answers_health(s.api_host, s.api_port),
         cwd=plan.project_dir,
         stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
         health_failures=6,
@@ -160,13 +159,14 @@ def _api(plan: Plan, environment: dict[str, str]) -> Child:
 
 
 def _workers(plan: Plan, environment: dict[str, str]) -> list[Child]:
+    host = plan.settings.metrics_host
     return [
         Child(
             name="worker" if plan.workers == 1 else f"worker-{number}",
             command=[sys.executable, "-m", "services.worker"],
             environment=environment | {"WORKER_METRICS_PORT": str(port)},
-            ready=answers_metrics(port, WORKER_READY) if port else stays_alive(ALIVE_S),
-            alive=beats(port, WORKER_BEAT, WORKER_BEAT_WITHIN_S) if port else None,
+            ready=answers_metrics(host, port, WORKER_READY) if port else stays_alive(ALIVE_S),
+            alive=beats(host, port, WORKER_BEAT, HEARTBEAT_WITHIN_S) if port else None,
             cwd=plan.project_dir,
             stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
             health_failures=6 if port else 0,
@@ -181,7 +181,7 @@ def _ingester(plan: Plan, arguments: Sequence[str], environment: dict[str, str])
         name="ingester",
         command=[sys.executable, "-m", "services.ingester", *arguments],
         environment=environment,
-        ready=answers_metrics(port) if port else stays_alive(ALIVE_S),
+        ready=answers_metrics(plan.settings.metrics_host, port) if port else stays_alive(ALIVE_S),
         cwd=plan.project_dir,
         stop_timeout_s=SERVICE_STOP_TIMEOUT_S,
     )

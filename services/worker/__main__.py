@@ -1,14 +1,10 @@
 """`python -m services.worker`: one worker; start as many as you like."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
 
-from services.common.cancellation import stop_if_cancelled
+from services.common.background import heartbeat, in_background
 from services.common.circuit import Circuit
 from services.common.database import database_errors, open_pool
-from services.common.errors import Transient
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
 from services.common.metrics import serve_metrics
@@ -26,14 +22,10 @@ from services.worker.upkeep.run import keep_storage
 log = get_logger(__name__)
 
 HOUSEKEEPING_INTERVAL_S = 5.0
-HEARTBEAT_INTERVAL_S = 1.0
 # What is in hand is held this many times before it could count as idle.
 HOLDS_BEFORE_IDLE = 4
 # A batch that waits for a dependency when the worker is told to stop is left to the others after this long.
 DRAIN_TIMEOUT_S = 10.0
-
-# What it is called in the log, what is done, and how many seconds later again.
-Round: TypeAlias = tuple[str, Callable[[], Awaitable[None]], float]
 
 
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
@@ -95,25 +87,25 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             metrics.LAG.set(state.lag)
             metrics.PENDING.set(state.pending)
 
-        async def beat() -> None:
-            metrics.HEARTBEAT.set_to_current_time()
-
         def is_ready() -> bool:
             return prepared and not any(circuit.is_open for circuit in circuits.values())
 
         metrics.READY.set_function(is_ready)
-        with serve_metrics(settings.worker_metrics_port, "WORKER_METRICS_PORT"):
-            async with in_background(("heartbeat", beat, HEARTBEAT_INTERVAL_S)):
+        with serve_metrics(settings.metrics_host, settings.worker_metrics_port, "WORKER_METRICS_PORT"):
+            async with in_background(heartbeat(metrics.HEARTBEAT)):
                 if not await until_done("start", prepare, stopping):
                     return
                 async with joined(consumer):
                     prepared = True
                     log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
+                    upkeep = {}
+                    if settings.worker_upkeep:
+                        upkeep["storage"] = keep_storage(settings.database_dsn, settings.retention_days)
                     hold_interval_s = settings.worker_claim_idle_ms / 1_000 / HOLDS_BEFORE_IDLE
                     async with in_background(
                         ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),
                         ("holding", consumer.hold, hold_interval_s),
-                        storage=keep_storage(settings.database_dsn, settings.retention_days),
+                        **upkeep,
                     ):
                         await work(conveyor, stopping)
             if conveyor.abandoned:
@@ -137,32 +129,6 @@ async def work(conveyor: Conveyor, stopping: asyncio.Event) -> None:
 async def after(event: asyncio.Event, seconds: float) -> None:
     await event.wait()
     await asyncio.sleep(seconds)
-
-
-@asynccontextmanager
-async def in_background(*rounds: Round, **others: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs each round again and again, and the others once, until the block ends."""
-    tasks = [asyncio.create_task(repeat(*each), name=each[0]) for each in rounds]
-    tasks += [asyncio.create_task(work, name=name) for name, work in others.items()]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def repeat(what: str, action: Callable[[], Awaitable[None]], interval_s: float) -> None:
-    while True:
-        try:
-            await action()
-        except Transient as error:
-            log.debug("a round waits", what=what, error=str(error))
-        except Exception:
-            # Posts go on without it, for a while: it has to be seen, not to end the worker or to end without a word.
-            log.exception("a round failed", what=what)
-        stop_if_cancelled()
-        await asyncio.sleep(interval_s)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.common.loopback import get
 from services.common.settings import Settings
 from services.common.streams import dead_letter_stream, open_redis
-from services.local.http_checks import get
 from tests.chaos.proxy import Proxy
 from tests.integration.test_worker import nothing_is_open, publish, stored
 from tests.posts import make_posts

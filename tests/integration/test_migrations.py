@@ -1,6 +1,7 @@
 """The schema is the contract's, however many processes bring it up at once."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,6 +157,39 @@ async def test_a_second_migration_changes_nothing(database_url: str) -> None:
     await migrate(database_url)
     assert await connection.fetch(query) == before
     await connection.close()
+
+
+@pytest.fixture
+async def limited(postgres: str) -> AsyncIterator[Callable[[str], str]]:
+    """The DSN of a database as a role that may only read has it."""
+    admin = await asyncpg.connect(postgres)
+    await admin.execute("CREATE ROLE limited LOGIN PASSWORD 'only-for-tests' IN ROLE pg_read_all_data")
+    yield lambda dsn: dsn.replace("//undertone:", "//limited:")
+    await admin.execute("DROP ROLE limited")
+    await admin.close()
+
+
+async def test_who_may_not_change_the_schema_goes_on_with_one_that_is_current_or_newer(
+    database_url: str, limited: Callable[[str], str]
+) -> None:
+    await migrate(limited(database_url))
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await migrate(limited(database_url))
+    await connection.close()
+
+
+@pytest.mark.parametrize("revision", [None, "0003", "0006"])
+async def test_who_may_not_change_the_schema_waits_for_the_migration(
+    empty_database_url: str, limited: Callable[[str], str], revision: str | None
+) -> None:
+    if revision:
+        await migrate_to(empty_database_url, revision)
+    for _ in range(2):
+        with pytest.raises(Transient, match=r"may not change it .*migrations\.apply"):
+            await migrate(limited(empty_database_url))
+    await migrate(empty_database_url)
+    await migrate(limited(empty_database_url))
 
 
 async def test_a_database_that_is_away_is_transient() -> None:

@@ -23,7 +23,7 @@ def metrics(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 async def test_a_process_lives_while_its_loop_goes_round(metrics: dict[str, str]) -> None:
-    alive = beats(1, "beat", within_s=30)
+    alive = beats("127.0.0.1", 1, "beat", within_s=30)
     assert not await alive()
     metrics["body"] = f"# TYPE beat gauge\nbeat {time.time() - 5!r}\n"
     assert await alive()
@@ -34,7 +34,7 @@ async def test_a_process_lives_while_its_loop_goes_round(metrics: dict[str, str]
 
 
 async def test_a_process_is_ready_when_it_says_so(metrics: dict[str, str]) -> None:
-    ready = answers_metrics(1, "ready 1.0")
+    ready = answers_metrics("127.0.0.1", 1, "ready 1.0")
     assert not await ready()
     metrics["body"] = "ready 1.0\n"
     assert await ready()

@@ -35,8 +35,9 @@ MIGRATIONS = Path(__file__).parent
 async def migrate(dsn: str, folder: Path = MIGRATIONS) -> None:
     """Runs every migration that the database lacks, each in a transaction; the schema of a newer version stays.
 
-    Transient if the database is away, or if others use a table for longer than a migration may wait for it: what is
-    done by then is done. ConfigurationError if the database refuses us, or has the schema of another program.
+    Transient if the database is away, if others use a table for longer than a migration may wait for it (what is done
+    by then is done), or if the role may not change a schema that is behind: then somebody else has to.
+    ConfigurationError if the database refuses us, or has the schema of another program.
     """
     # By the driver itself, as everybody else does: SQLAlchemy knows no sslmode, and takes names in URLs otherwise.
     connect = partial(asyncpg.connect, dsn, timeout=CONNECT_TIMEOUT_S)
@@ -73,6 +74,11 @@ def _database_errors() -> Iterator[None]:
                 raise Transient(
                     f"a migration waited {LOCK_TIMEOUT_MS / 1_000:g} s for a table that a long transaction uses, and"
                     " let the others pass; pg_stat_activity shows the transaction"
+                ) from error
+            if isinstance(error.driver_exception, asyncpg.InsufficientPrivilegeError):
+                raise Transient(
+                    f"the schema is not up to date, and this role may not change it ({error.driver_exception}): waiting"
+                    " until python -m services.common.migrations.apply has run with the role that owns it"
                 ) from error
             raise error.driver_exception from error
 

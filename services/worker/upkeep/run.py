@@ -9,6 +9,7 @@ from services.common.logging import get_logger
 from services.common.partitions import create_partitions
 from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.leader import leading
+from services.worker.upkeep.metrics import LAST_ROUND
 from services.worker.upkeep.retention import drop_old_days
 from services.worker.upkeep.search_index import index_words
 
@@ -60,6 +61,7 @@ async def _rounds(what: str, action: Callable[[], Awaitable[bool]]) -> None:
         try:
             if not await action():
                 return
+            LAST_ROUND.labels(what).set_to_current_time()
         except Transient as error:
             log.debug("upkeep waits", what=what, error=str(error))
         except Exception:
