@@ -6,12 +6,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from redis.asyncio import Redis
 
 from services.api.feed.metrics import LiveMetrics
-from services.common.streams import dead_letter_stream, group_state, redis_errors
+from services.common.metrics import start_at_zero
+from services.common.streams import dead_letter_stream, group_state, oldest_pending_s, redis_errors
 
 # From a single post on an idle machine to one that waited for hours while a server was away.
 POST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200)
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZE_BUCKETS_BYTES = (0, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
+BUSY_REASONS = ("full", "waited")
 
 
 class StreamNumbers(NamedTuple):
@@ -41,6 +43,7 @@ class InferenceMetrics:
             ["reason"],
             registry=registry,
         )
+        start_at_zero(self.requests_refused, BUSY_REASONS)
 
 
 class ApiMetrics:
@@ -79,6 +82,7 @@ class ApiMetrics:
             ["reason"],
             registry=registry,
         )
+        start_at_zero(self.requests_refused, BUSY_REASONS)
         self.live = LiveMetrics(registry)
         self.posts_left_out = Counter(
             "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry
@@ -92,16 +96,25 @@ class ApiMetrics:
         self.bad_messages = Counter(
             "undertone_channel_bad_messages", "Messages on the results channel that were skipped", registry=registry
         )
-        self.job_up = Gauge(
-            "undertone_job_up", "1: the background work or probe succeeded recently", ["job"], registry=registry
+        # Not "job": that is what Prometheus calls a service.
+        self.task_up = Gauge(
+            "undertone_task_up", "1: the background work or probe succeeded recently", ["task"], registry=registry
         )
-        self.job_succeeded = Gauge(
-            "undertone_job_last_success_timestamp_seconds", "When it last succeeded", ["job"], registry=registry
+        self.task_succeeded = Gauge(
+            "undertone_task_last_success_timestamp_seconds",
+            "When it last succeeded; 0: never",
+            ["task"],
+            registry=registry,
         )
-        self.job_failures = Counter("undertone_job_failures", "Runs that failed", ["job"], registry=registry)
+        self.task_failures = Counter("undertone_task_failures", "Runs that failed", ["task"], registry=registry)
         self.stream_lag = Gauge("undertone_stream_lag", "Posts that no worker has read", registry=registry)
         self.stream_pending = Gauge("undertone_stream_pending", "Posts read, not acknowledged", registry=registry)
         self.stream_consumers = Gauge("undertone_stream_consumers", "Consumers known to the group", registry=registry)
+        self.oldest_pending_s = Gauge(
+            "undertone_stream_oldest_pending_seconds",
+            "How long ago the oldest pending post came into the stream; 0: none is pending",
+            registry=registry,
+        )
         self.dead_letters = Gauge("undertone_dead_letters", "Posts given up", registry=registry)
         # The same for those who read them here; None while Redis is away.
         self.stream: StreamNumbers | None = None
@@ -117,13 +130,15 @@ class ApiMetrics:
         gauges = (self.stream_lag, self.stream_pending, self.stream_consumers, self.dead_letters)
         try:
             state = await group_state(redis, stream, group)
+            oldest_s = await oldest_pending_s(redis, stream, group)
             with redis_errors():
                 dead = int(await redis.xlen(dead_letter_stream(stream)))
         except BaseException:
-            for gauge in gauges:
+            for gauge in (*gauges, self.oldest_pending_s):
                 gauge.set(float("nan"))
             self.stream = None
             raise
         self.stream = StreamNumbers(state.lag, state.pending, state.consumers, dead)
         for gauge, value in zip(gauges, self.stream, strict=True):
             gauge.set(value)
+        self.oldest_pending_s.set(oldest_s)

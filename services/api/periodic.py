@@ -31,6 +31,9 @@ class Periodic:
         self._succeeded = False
         self._succeeded_at = float("-inf")
         self._problem: str | None = None
+        # What has not happened yet shows, too: an alert on it has something to compare.
+        metrics.task_succeeded.labels(name)
+        metrics.task_failures.labels(name)
 
     @property
     def ok(self) -> bool:
@@ -62,11 +65,11 @@ class Periodic:
         self._succeeded = problem is None
         if problem is None:
             self._succeeded_at = monotonic()
-            self._metrics.job_succeeded.labels(self.name).set_to_current_time()
+            self._metrics.task_succeeded.labels(self.name).set_to_current_time()
             if self._problem is not None:
                 log.info("recovered", job=self.name)
         else:
-            self._metrics.job_failures.labels(self.name).inc()
+            self._metrics.task_failures.labels(self.name).inc()
             if self._problem is None or traceback is not None:  # once, not with every try
                 log.warning("failing", job=self.name, reason=problem, exc_info=traceback)
         self._problem = problem

@@ -1,9 +1,9 @@
 """Prometheus text over HTTP, for the services that have no web server of their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import start_http_server
+from prometheus_client import Counter, start_http_server
 
 from services.common.errors import ConfigurationError
 
@@ -26,3 +26,12 @@ def serve_metrics(host: str, port: int, setting: str) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def start_at_zero(counter: Counter, values: Iterable[str]) -> None:
+    """Shows the counter of each value of its one label from the start.
+
+    Prometheus sees no increase in a first sample: what first shows as 1 would have happened unnoticed.
+    """
+    for value in values:
+        counter.labels(value)

@@ -1,5 +1,6 @@
 """Redis: every key in one place, and what the stream and its consumer group are asked."""
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -130,6 +131,19 @@ async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
             return GroupState(lag=int(await redis.xlen(stream)), pending=0, consumers=0)
     except NoGroup:
         return GroupState(lag=0, pending=0, consumers=0)
+
+
+async def oldest_pending_s(redis: Redis, stream: str, group: str) -> float:
+    """How long ago the oldest entry that is read and not acknowledged came into the stream; 0 where there is none."""
+    try:
+        with redis_errors():
+            oldest = (await redis.xpending(stream, group))["min"]
+    except NoGroup:
+        return 0.0
+    if oldest is None:
+        return 0.0
+    # Its name begins with the time by Redis' clock, which need not be ours.
+    return max(time.time() - int(oldest.partition(b"-")[0]) / 1_000, 0.0)
 
 
 # Gives the number of entries that it removed. In one step: between two commands the group may be lost and made again,

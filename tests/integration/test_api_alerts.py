@@ -186,6 +186,6 @@ async def test_a_rule_that_cannot_be_evaluated_shows(settings: Settings, pool: a
         await held.execute("ALTER TABLE sentiment_alerts RENAME TO hidden")
         await api.becomes("degraded")
         assert (await api.health())["problems"] == ["the alert rule is not being evaluated"]
-        assert 'undertone_job_up{job="alerts"} 0.0' in (await api.http.get("/metrics")).text
+        assert 'undertone_task_up{task="alerts"} 0.0' in (await api.http.get("/metrics")).text
         await held.execute("ALTER TABLE hidden RENAME TO sentiment_alerts")
         await api.becomes("healthy")

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from services.common.errors import ConfigurationError, Transient
-from services.common.streams import NoGroup, ensure_group, group_state, open_redis, trim_processed
+from services.common.streams import NoGroup, ensure_group, group_state, oldest_pending_s, open_redis, trim_processed
 from tests.redis_reads import entry_ids, read_group
 
 GROUP = "workers"
@@ -116,3 +117,19 @@ async def test_an_option_of_the_url_that_is_not_known_is_told_in_a_sentence() ->
             pass
     async with open_redis("redis://127.0.0.1:1/0?socket_timeout=5"):
         pass
+
+
+async def test_the_oldest_pending_entry_is_as_old_as_its_place_in_the_stream_says(
+    redis_url: str, stream_name: str
+) -> None:
+    async with open_redis(redis_url) as redis:
+        assert await oldest_pending_s(redis, stream_name, GROUP) == 0
+        await ensure_group(redis, stream_name, GROUP)
+        now_ms = int(time.time() * 1_000)
+        ids = [await redis.xadd(stream_name, {"a": 1}, id=f"{now_ms - age_s * 1_000}-0") for age_s in (900, 600, -60)]
+        assert await oldest_pending_s(redis, stream_name, GROUP) == 0
+        await read_group(redis, stream_name, GROUP, "c", 3)
+        for entry, least_s in zip(ids, (900, 600, 0), strict=True):
+            assert least_s <= await oldest_pending_s(redis, stream_name, GROUP) < least_s + 60
+            await redis.xack(stream_name, GROUP, entry)
+        assert await oldest_pending_s(redis, stream_name, GROUP) == 0

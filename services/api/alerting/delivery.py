@@ -22,6 +22,7 @@ TURN_TIMEOUT_S = MAX_PER_TURN * (ATTEMPT_TIMEOUT_S + 2)
 FIRST_WAIT_S = 2.0
 MAX_WAIT_S = 900.0
 DOUBLINGS = 10
+OUTCOMES = ("delivered", "failed", "given_up")
 
 
 class WebhookMetrics:
@@ -69,6 +70,9 @@ class Courier:
         self._name = name
         self._metrics = metrics
         self._chance = chance
+        # As start_at_zero: the first failure is an increase, too.
+        for outcome in OUTCOMES:
+            metrics.attempts.labels(name, outcome)
 
     async def run_once(self) -> None:
         """Sends what is due, a few of them. Transient if the database is away; safe to repeat."""

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.common.metrics import start_at_zero
+
 SEND_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5, 10)
 STAY_BUCKETS_S = (1, 10, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600)
 # A client may close with any number; these are told apart.
@@ -34,6 +36,7 @@ class LiveMetrics:
         self.refused = Counter(
             "undertone_websocket_refused", "Connections refused or ended by us", ["reason"], registry=registry
         )
+        start_at_zero(self.refused, ("full", "origin", "slow"))
         self.frames_dropped = Counter(
             "undertone_websocket_frames_dropped", "Frames that a slow browser lost", registry=registry
         )

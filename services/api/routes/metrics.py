@@ -12,5 +12,5 @@ router = APIRouter()
 async def get_metrics(state: StateDep) -> Response:
     """Reads no other service: what it shows was gathered in the background."""
     for work in state.periodic:
-        state.metrics.job_up.labels(work.name).set(work.ok)
+        state.metrics.task_up.labels(work.name).set(work.ok)
     return Response(state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

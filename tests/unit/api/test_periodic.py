@@ -41,7 +41,7 @@ async def test_a_failure_shows_until_the_next_success(error: Exception) -> None:
     work.error = error
     await periodic.run_once()
     assert not is_ok(periodic)
-    assert metrics.registry.get_sample_value("undertone_job_failures_total", {"job": "work"}) == 1
+    assert metrics.registry.get_sample_value("undertone_task_failures_total", {"task": "work"}) == 1
     work.error = None
     await periodic.run_once()
     assert is_ok(periodic)
