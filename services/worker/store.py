@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import asyncpg
 
-from services.common.database import database_errors, lacks_partition
+from services.common.database import POSTGRESQL, database_errors, lacks_partition
 from services.common.errors import Rejected, Transient
 from services.common.messages import AnalysedPost, Analysis, Post
 from services.common.partitions import create_partitions
@@ -125,7 +125,7 @@ async def store(
             raise Rejected(f"PostgreSQL: {error}") from error
         # A table that is missing, a right that was taken away: whatever it is, it is not the posts' fault. They wait
         # until somebody mends it, and the log says what.
-        raise Transient(f"PostgreSQL: {error}", service="PostgreSQL") from error
+        raise Transient(f"PostgreSQL: {error}", service=POSTGRESQL) from error
     new = {row[0] for row in rows}
     return [
         AnalysedPost(
@@ -153,6 +153,13 @@ async def _insert(pool: asyncpg.Pool, arguments: Sequence[object]) -> list[async
         if not lacks_partition(error):
             raise
         # Nobody has prepared this day: the first start after a long rest, or a clock that was set.
-        async with pool.acquire() as held:
-            await create_partitions(held)
+        try:
+            async with pool.acquire() as held:
+                await create_partitions(held)
+        except asyncpg.InsufficientPrivilegeError as refusal:
+            raise Transient(
+                "PostgreSQL has no partition for today, and only the keeper may make it: start"
+                f" python -m services.worker.upkeep ({refusal})",
+                service=POSTGRESQL,
+            ) from refusal
         return await pool.fetch(_INSERT, *arguments)

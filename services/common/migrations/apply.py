@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from services.common.database import CONNECT_TIMEOUT_S, database_errors
 from services.common.errors import ConfigurationError, Transient
 from services.common.logging import get_logger
+from services.common.migrations.grants import IS_OWNER, OWN, grants
 from services.common.settings import read_settings
 
 log = get_logger(__name__)
@@ -92,6 +93,10 @@ def _upgrade(connection: Connection, folder: Path) -> bool:
     if present == (scripts.get_current_head(),) or _is_newer(present, scripts):
         return False
     command.upgrade(config, "+1")
+    if connection.exec_driver_sql(IS_OWNER).scalar_one():
+        own = connection.exec_driver_sql(OWN).all()
+        for statement in grants([n for n, is_sequence in own if not is_sequence], [n for n, is_seq in own if is_seq]):
+            connection.exec_driver_sql(statement)
     return True
 
 
