@@ -46,7 +46,7 @@ def measure(options: Options) -> list[dict[str, Any]]:
 async def _measure(options: Options) -> list[dict[str, Any]]:
     numbers = QUICK_CLIENTS if options.quick else CLIENTS
     seconds = options.seconds or (2.0 if options.quick else 15.0)
-    settings = {"MAX_WEBSOCKET_CLIENTS": str(2 * max(numbers))}
+    settings = dict.fromkeys(("MAX_WEBSOCKET_CLIENTS", "API_WEBSOCKETS_PER_CLIENT"), str(2 * max(numbers)))
     progress = Progress("fan-out", 2 * len(numbers) + 1)
     progress.step("starting the system")
     found = []

@@ -4,9 +4,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from starlette.middleware.gzip import GZipMiddleware
 
+from services.api.access.callers import Callers
+from services.api.access.client_address import ClientAddress
+from services.api.access.guard import AccessGuard
+from services.api.access.refusals import Refused, refusal_answer
+from services.api.access.scopes import Needs
 from services.api.feed import route as live
 from services.api.metrics import ApiMetrics
 from services.api.routes import (
@@ -23,6 +28,7 @@ from services.api.routes import (
     posts,
     predict,
     sentiment,
+    session,
     statistics,
     webhooks,
     words,
@@ -58,12 +64,17 @@ def create_app(
     frontend_dist: Path,
     api_metrics: ApiMetrics,
     permits: Permits | None = None,
+    *,
     other_origins: frozenset[str] = frozenset(),
+    callers: Callers | None = None,
+    proxy_hops: int = 0,
 ) -> FastAPI:
     """The application; `app.state.undertone` must hold a State before the first request.
 
-    Without `permits` everybody is admitted. Pages of `other_origins` may do what our own may.
+    Without `permits` everybody is admitted, without `callers` nobody is asked for a key. Pages of `other_origins` may
+    do what our own may. `proxy_hops`: proxies of ours in front.
     """
+    callers = callers or Callers()
     app = FastAPI(
         title="Undertone",
         summary="Sentiment and emotion of social posts",
@@ -74,7 +85,14 @@ def create_app(
         redoc_url=None,
     )
     app.state.permits = permits
+    app.state.callers = callers
     install_error_handlers(app)
+
+    async def refuse(request: Request, refused: Exception) -> Response:
+        assert isinstance(refused, Refused)
+        return refusal_answer(request.scope, refused, api_metrics)
+
+    app.add_exception_handler(Refused, refuse)
     install_openapi(app)
     for module in (
         posts,
@@ -90,7 +108,7 @@ def create_app(
         analyze,
     ):
         app.include_router(module.router, responses=BUSY)
-    for free_module in (models, predict, statistics, health, metrics, live):
+    for free_module in (models, predict, statistics, health, session, metrics, live):
         app.include_router(free_module.router)
     app.add_api_route("/api/{path:path}", unknown, methods=list(METHODS), include_in_schema=False)
     app.mount("/", Dashboard(frontend_dist), name="dashboard")
@@ -104,6 +122,7 @@ def create_app(
         compresslevel=COMPRESSION_LEVEL,
         thread_minimum_size=IN_THREAD_FROM_BYTES,
     )
+    app.add_middleware(AccessGuard, callers=callers, needs=Needs(app), metrics=api_metrics)
     app.add_middleware(InternalErrors)
     app.add_middleware(OriginGuard, others=other_origins)
     if other_origins:
@@ -111,6 +130,7 @@ def create_app(
     app.add_middleware(RequestMetrics, metrics=api_metrics)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)
+    app.add_middleware(ClientAddress, hops=proxy_hops)
     return app
 
 

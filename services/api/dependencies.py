@@ -7,6 +7,7 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import HTTPConnection
 
+from services.api.access.callers import Callers
 from services.api.schemas.general import Period
 from services.api.state import State
 from services.api.web.admission import Permits
@@ -27,6 +28,14 @@ async def get_permits(connection: HTTPConnection) -> Permits | None:
 
 # For work after an answer has begun: until then the request has one. None: everybody is admitted.
 PermitsDep = Annotated[Permits | None, Depends(get_permits)]
+
+
+async def get_callers(connection: HTTPConnection) -> Callers:
+    callers: Callers = connection.app.state.callers
+    return callers
+
+
+CallersDep = Annotated[Callers, Depends(get_callers)]
 
 
 def _storable(text: str) -> str:

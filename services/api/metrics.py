@@ -1,6 +1,6 @@
 """What the API counts, in Prometheus' terms, in a registry of its own."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from redis.asyncio import Redis
@@ -14,6 +14,7 @@ POST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZE_BUCKETS_BYTES = (0, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
 BUSY_REASONS = ("full", "waited")
+AccessReason = Literal["missing", "unknown", "unknown_often", "scope", "unlisted", "rate", "connections"]
 
 
 class StreamNumbers(NamedTuple):
@@ -83,6 +84,15 @@ class ApiMetrics:
             registry=registry,
         )
         start_at_zero(self.requests_refused, BUSY_REASONS)
+        self.access_refused = Counter(
+            "undertone_access_refused",
+            "Requests and live connections refused: missing (no key), unknown (a wrong one), unknown_often, scope, "
+            "unlisted (the route needs a scope that nobody wrote down), rate, connections; with the key's name",
+            ["reason", "key"],
+            registry=registry,
+        )
+        for reason in get_args(AccessReason):
+            self.access_refused.labels(reason, "")
         self.live = LiveMetrics(registry)
         self.posts_left_out = Counter(
             "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry

@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from services.api.access.callers import Callers
 from services.api.app import create_app
 from services.api.state import Inference, open_state
 from services.api.web.admission import Permits
 from services.api.web.protocols import MAX_INCOMING_BYTES, MAX_TURNED_AWAY, HttpProtocol, WebSocketProtocol
+from services.common.addresses import is_loopback
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
 from services.common.settings import Settings
@@ -60,6 +62,8 @@ async def serve(settings: Settings, stopping: asyncio.Event, inference: Inferenc
 
     Whatever is away comes and goes without us; ConfigurationError if the database or Redis refuses us.
     """
+    if not settings.known_keys and not is_loopback(settings.api_host):
+        log.warning("api_without_keys", host=settings.api_host, advice="everybody who reaches it may do all; API_KEYS")
     max_connections = settings.max_websocket_clients + MAX_HTTP_CONNECTIONS
     allow_open_files(max_connections + MAX_TURNED_AWAY + OTHER_FILES)
     async with open_state(settings, inference) as state, asyncio.TaskGroup() as tasks:
@@ -69,7 +73,19 @@ async def serve(settings: Settings, stopping: asyncio.Event, inference: Inferenc
             waiting=settings.api_requests_waiting,
             wait_s=settings.api_wait_s,
         )
-        app = create_app(settings.frontend_dist, state.metrics, permits, settings.allowed_origins)
+        callers = Callers(
+            settings.known_keys,
+            requests_per_minute=settings.api_requests_per_minute,
+            websockets_per_client=settings.api_websockets_per_client,
+        )
+        app = create_app(
+            settings.frontend_dist,
+            state.metrics,
+            permits,
+            other_origins=settings.allowed_origins,
+            callers=callers,
+            proxy_hops=settings.api_proxy_hops,
+        )
         app.state.undertone = state
         server = Server(
             uvicorn.Config(

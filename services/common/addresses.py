@@ -1,5 +1,6 @@
 """Addresses in settings: whether a client can make anything of them, told at the start and not by its traceback."""
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 # What ends the host in a URL, or cannot be in one.
@@ -34,6 +35,14 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
 def is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= 65_535
 
@@ -42,7 +51,7 @@ def origin_of(text: str) -> str:
     """An origin as a browser sends it: in lower case, without the default port. ValueError if it is none."""
     expected = "expected origins as https://dashboard.example or http://localhost:3000, with a comma between them"
     if text.strip() == "*":
-        # There is no log-in: what keeps others out may be no more than where the server can be reached from.
+        # Without API_KEYS, what keeps others out may be no more than where the server can be reached from.
         raise ValueError("* would let every page that anybody here visits read and change everything; name the origins")
     try:
         parts = urlsplit(text.strip().lower().removesuffix("/"))

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.common.addresses import check_host, check_url, in_url, is_port, origin_of
+from services.common.api_keys import ApiKey, read_api_keys
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
 from services.common.webhook_setting import read_webhooks
@@ -112,6 +113,24 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         "",
         description="pages of these origins may use the API too, comma between: https://a.example,http://localhost:3000",
+    )
+    api_keys: str = Field(
+        "",
+        repr=False,
+        description="who may use the API: name=scope+scope:sha256, comma between, as `undertone keys new` prints them; "
+        "scopes: read, ingest, admin; empty: everybody who reaches API_HOST",
+    )
+    api_proxy_hops: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="proxies of yours before the API, each of which adds to X-Forwarded-For; 0: that header is ignored",
+    )
+    api_requests_per_minute: int = Field(
+        0, ge=0, le=1_000_000, description="requests of one key, or of one address without a key; 0: any number"
+    )
+    api_websockets_per_client: int = Field(
+        100, ge=1, le=100_000, description="live connections of one key, or of one address without a key"
     )
     frontend_port: Port = Field(3000, description="port of the dashboard's own web server under Docker compose")
     frontend_dist: Path = Field(Path("frontend/dist"), description="the built dashboard, served by the API at /")
@@ -250,6 +269,17 @@ class Settings(BaseSettings):
         read_webhooks(value)
         return value
 
+    @field_validator("api_keys")
+    @classmethod
+    def _names_and_digests(cls, value: str) -> str:
+        read_api_keys(value)
+        return value
+
+    @cached_property
+    def known_keys(self) -> tuple[ApiKey, ...]:
+        """Those of API_KEYS, by which callers are known."""
+        return read_api_keys(self.api_keys)
+
     @cached_property
     def webhooks(self) -> dict[str, str]:
         """The URLs of ALERT_WEBHOOKS by their names. They are secrets."""
@@ -295,7 +325,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "PASSWORD", "_WEBHOOKS")):
+    if name.endswith(("_URL", "PASSWORD", "_WEBHOOKS", "_KEYS")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

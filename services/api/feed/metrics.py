@@ -36,7 +36,7 @@ class LiveMetrics:
         self.refused = Counter(
             "undertone_websocket_refused", "Connections refused or ended by us", ["reason"], registry=registry
         )
-        start_at_zero(self.refused, ("full", "origin", "slow"))
+        start_at_zero(self.refused, ("access", "full", "origin", "slow"))
         self.frames_dropped = Counter(
             "undertone_websocket_frames_dropped", "Frames that a slow browser lost", registry=registry
         )

@@ -2,6 +2,7 @@
 
 from starlette.types import Scope
 
+from services.api.access.callers import CALLER
 from services.common.logging import get_logger
 
 log = get_logger(__name__)
@@ -19,7 +20,7 @@ def log_request(scope: Scope, *, method: str, route: str, status: int, duration_
         write = log.debug
     else:
         write = log.info
-    client = scope.get("client")
+    client, caller = scope.get("client"), scope.get(CALLER)
     write(
         "request",
         method=method,
@@ -28,4 +29,5 @@ def log_request(scope: Scope, *, method: str, route: str, status: int, duration_
         duration_ms=round(duration_s * 1_000, 2),
         bytes=sent_bytes,
         client=client and client[0],
+        **({"key": caller.key} if caller and caller.key else {}),
     )

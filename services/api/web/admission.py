@@ -11,7 +11,9 @@ from services.api.web.problems import error_answer
 PATHS = "/api/"
 # They cost next to nothing, and whoever looks after an overloaded server needs them.
 # Those that ask the models need no database; they have turns of their own (turns.py).
-FREE_PATHS = frozenset({"/api/health", "/api/inference", "/api/openapi.json", "/api/analyze", "/api/models"})
+FREE_PATHS = frozenset(
+    {"/api/health", "/api/inference", "/api/openapi.json", "/api/analyze", "/api/models", "/api/session"}
+)
 # Any of these, so that those who were refused together do not come back together.
 RETRY_AFTER_S = (1, 2, 3)
 

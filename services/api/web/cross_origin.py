@@ -8,9 +8,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api.web.problems import error_answer
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
-REQUEST_HEADERS = ("If-None-Match", "X-Request-ID")
+# No cookies: a page of another origin has a key of its own.
+REQUEST_HEADERS = ("Authorization", "If-None-Match", "X-API-Key", "X-Request-ID")
 # Beside what every page may read. A page that is to come again later has to see when.
-ANSWER_HEADERS = ("Allow", "Content-Disposition", "ETag", "Retry-After", "X-Request-ID", "X-Undertone-Stale")
+ANSWER_HEADERS = (
+    "Allow",
+    "Content-Disposition",
+    "ETag",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+    "X-Undertone-Stale",
+)
 # Browsers ask again after it; what they remember is not taken back before.
 MAX_AGE_S = 600
 

@@ -31,7 +31,7 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
@@ -84,7 +84,7 @@ def _route_of(scope: Scope, status: int) -> str:
         return template
     if scope["method"] == "OPTIONS" and status in (200, 400):
         return "preflight"
-    return "refused" if status in (403, 429) else "dashboard"
+    return "refused" if status in (401, 403, 429) else "dashboard"
 
 
 class InternalErrors:

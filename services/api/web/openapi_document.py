@@ -7,7 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
-from services.api.web.problems import MEDIA_TYPE, Problem
+from services.api.access.callers import COOKIE
+from services.api.access.scopes import PUBLIC, need_of
+from services.api.web.problems import MEDIA_TYPE, TEI_PATH, Problem
+from services.common.api_keys import in_order
 
 URL = "/api/openapi.json"
 DESCRIPTION = """How people feel, live.
@@ -19,6 +22,10 @@ Times are UTC; a time without an offset is taken as UTC.
 
 Every error is a problem (RFC 9457): `detail` is a sentence about this very request, `request_id` is in the log, too.
 Inference answers errors as text-embeddings-inference does.
+
+Where the server has keys (API_KEYS) every operation but those without `security` needs one, with the scope that is
+named there; `admin` has every scope. Without a key the answer is 401, with one that does not suffice 403, and beyond
+API_REQUESTS_PER_MINUTE 429.
 
 An overloaded server answers 429, one whose database is away 503; both say in `Retry-After` when to come again. While
 the database is away some answers are those of before, up to ten minutes old: `X-Undertone-Stale` says how old.
@@ -34,6 +41,21 @@ TAGS = {
     "alerts": "What was raised and resolved, and by which rules",
     "dead letters": "Posts that were refused: read them, publish them again, throw them away",
     "operation": "Whether the service works",
+}
+
+
+# How a key is sent; a browser's cookie is that of `signIn`.
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "ut_…"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+CHALLENGE = {"WWW-Authenticate": {"description": "How to send one", "schema": {"type": "string"}}}
+RETRY_AFTER = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+REFUSALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "401": ("An API key is needed", CHALLENGE),
+    "403": ("The API key does not suffice", {}),
+    "429": ("More than API_REQUESTS_PER_MINUTE", RETRY_AFTER),
 }
 
 
@@ -68,7 +90,27 @@ def _document_of(app: FastAPI) -> dict[str, Any]:
     for operation in _operations(found):
         for response in operation["responses"].values():
             _as_problem(response)
+    found["components"]["securitySchemes"] = SCHEMES
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            _tell_of_keys(path, method, operation)
     return found
+
+
+def _tell_of_keys(path: str, method: str, operation: dict[str, Any]) -> None:
+    need = need_of(method.upper(), path)
+    if need is None or need == PUBLIC:
+        operation["security"] = []
+        return
+    operation["security"] = [{scheme: [scope]} for scope in in_order(need) for scheme in SCHEMES]
+    kind, model = ("application/json", "TeiErrorBody") if TEI_PATH.fullmatch(path) else (MEDIA_TYPE, Problem.__name__)
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    for status, (description, headers) in REFUSALS.items():
+        known = operation["responses"].setdefault(status, {"content": {kind: {"schema": schema}}})
+        known["description"] = "; or: ".join(filter(None, (known.get("description"), description)))
+        if headers:
+            known["headers"] = headers
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _operations(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -14,8 +14,13 @@ MEDIA_TYPE = "application/problem+json"
 NOT_KEPT = {"Cache-Control": "no-store"}
 # Of a longer path its beginning: what was wrong may be that it is long.
 MAX_INSTANCE_CHARS = 2_000
-# Where the status does not say all. Names are for good: clients compare them.
-KINDS = {
+# Its name and its title. Names are for good: clients compare them.
+Kind = tuple[str, str]
+NO_KEY: Kind = ("/problems/no-key", "An API key is needed")
+SCOPE: Kind = ("/problems/scope", "The API key does not suffice")
+RATE_LIMIT: Kind = ("/problems/rate-limit", "More than one caller may ask for")
+# Where the status does not say all.
+KINDS: dict[int, Kind] = {
     403: ("/problems/foreign-page", "A page of another site asks"),
     422: ("/problems/invalid-request", "The request is not valid"),
     429: ("/problems/overloaded", "Too many requests at once"),
@@ -63,16 +68,18 @@ def error_answer(
     status: int,
     detail: str,
     *,
+    kind: Kind | None = None,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The answer to a request that failed, in the dialect of its path."""
+    """The answer to a request that failed, in the dialect of its path. `kind`: by default that of the status."""
     path: str = scope["path"]
     if TEI_PATH.fullmatch(path):
         error_type = TEI_ERROR_TYPES.get(status, "Validation" if status < 500 else "Backend")
         return JSONResponse({"error": detail, "error_type": error_type}, status, headers=NOT_KEPT | dict(headers or {}))
     raw_path: bytes = scope.get("raw_path") or path.encode()
-    return problem(status, detail, raw_path.decode("ascii", "replace"), errors=errors, headers=headers)
+    instance = raw_path.decode("ascii", "replace")
+    return problem(status, detail, instance, kind=kind, errors=errors, headers=headers)
 
 
 def problem(
@@ -80,13 +87,14 @@ def problem(
     detail: str,
     instance: str,
     *,
+    kind: Kind | None = None,
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """An encoded `Problem`. `instance`: the path, as it was sent."""
-    kind, title = KINDS.get(status, ("about:blank", HTTPStatus(status).phrase))
+    name, title = kind or KINDS.get(status, ("about:blank", HTTPStatus(status).phrase))
     body: dict[str, object] = {
-        "type": kind,
+        "type": name,
         "title": title,
         "status": status,
         "detail": detail,

@@ -34,7 +34,7 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             # A live connection hears it with the handshake.
-            if message["type"] in ("http.response.start", "websocket.accept"):
+            if message["type"] in ("http.response.start", "websocket.accept", "websocket.http.response.start"):
                 message.setdefault("headers", [])
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
