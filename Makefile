@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
+.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashbo
 test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, real models, the whole system in a browser
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest --ignore=tests/export -m "not long and not pages" $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m "not long and not pages" $(ARGS)
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
@@ -46,6 +46,9 @@ fuzz: $(VENV)-fuzz/.stamp .local/triton/.stamp ## input that nobody would write,
 
 fuzz-quick: $(VENV)-fuzz/.stamp .local/triton/.stamp ## the whole API as its OpenAPI document describes it, some requests, the same ones each time
 	$(VENV)-fuzz/bin/python -m tests.fuzz --quick
+
+dashboards: $(VENV)/.dev ## write Grafana's dashboards again, from deploy/grafana/*.py
+	$(BIN)/python -m deploy.grafana
 
 screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw the README's picture again, with simulated posts
 	$(BIN)/python -m tests.browser

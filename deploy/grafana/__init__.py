@@ -1,0 +1,1 @@
+"""Grafana: `python -m deploy.grafana` writes the dashboards, from one module each."""
