@@ -10,7 +10,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from services.cli import present
+from services.cli import keys, present
 from services.cli.arguments import parse
 from services.cli.dead import Work
 from services.cli.server import Server, find_redis
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     settings = read_settings()
+    if options.area == "keys":
+        return keys.run(settings, options)
     server = find_redis(settings)
     if options.command == "list":
         return _on(server, settings, options, Work.list)

@@ -2,9 +2,10 @@
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from services.common.api_keys import SCOPES, Scope, check_name, scopes_of
 from services.common.dead_letters.filters import Filter, place
 
 EXAMPLES = {
@@ -14,6 +15,11 @@ EXAMPLES = {
     "replay 1767225600000-0": "publish it again",
     "replay --reason rejected_by_model": "publish all of a reason again",
     "drop --before 2026-01-31 --yes": "throw old ones away, unasked",
+}
+KEYS_EXAMPLES = {
+    "new dashboard --scopes read": "a key that may read, shown once, and its entry in API_KEYS",
+    "new operator --scopes admin": "one that may do everything",
+    "check < key.txt": "whose key that is, and what it may do",
 }
 STATUS = "exit status: 0 done; 1 not all of it (a letter is gone, or was skipped); 2 could not begin; 130 interrupted"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -37,8 +43,7 @@ def parse(arguments: Sequence[str] | None = None, *, prog: str = "undertone") ->
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    examples = "\n".join(f"  {prog} dead {command:<35} {what}" for command, what in EXAMPLES.items())
-    epilog = f"examples:\n{examples}\n`{prog} dead COMMAND --help` lists the options of a command.\n\n{STATUS}"
+    epilog = _epilog(prog, "dead", EXAMPLES, STATUS)
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Looks after a running Undertone. Settings come from the environment and .env; without REDIS_URL "
@@ -64,7 +69,30 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _json(show)
     _action(commands.add_parser("replay", help="publish them again; a letter that is not whole is skipped"))
     _action(commands.add_parser("drop", help="throw them away, for good"))
+    _keys(areas, prog)
     return parser
+
+
+def _keys(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: str) -> None:
+    keys = areas.add_parser(
+        "keys",
+        help="keys of the API",
+        description="Keys of the API. API_KEYS has the SHA-256 of each, which is of no use to whoever reads it.",
+        epilog=_epilog(prog, "keys", KEYS_EXAMPLES, "exit status: 0 done; 1 there is no such key; 2 could not begin"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = keys.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    new = commands.add_parser("new", help="make a key")
+    new.add_argument("name", type=_key_name, metavar="NAME", help="whose it is, as logs and metrics will call them")
+    scopes = f"what it may do: {', '.join(SCOPES)}, with a comma between"
+    new.add_argument("--scopes", type=_key_scopes, required=True, metavar="SCOPES", help=scopes)
+    _json(new)
+    _json(commands.add_parser("check", help="read a key from standard input and say whose it is"))
+
+
+def _epilog(prog: str, area: str, examples: Mapping[str, str], status: str) -> str:
+    lines = "\n".join(f"  {prog} {area} {command:<35} {what}" for command, what in examples.items())
+    return f"examples:\n{lines}\n`{prog} {area} COMMAND --help` lists the options of a command.\n\n{status}"
 
 
 def _action(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +122,21 @@ def _id(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _key_name(text: str) -> str:
+    try:
+        check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _key_scopes(text: str) -> frozenset[Scope]:
+    try:
+        return scopes_of(text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _limit(text: str) -> int:

@@ -38,13 +38,24 @@ def new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def make_key(name: str, scopes: Sequence[str], text: str) -> ApiKey:
-    """ValueError if the name or a scope is not usable, or if `text` is no key."""
+def make_key(name: str, scopes: Iterable[Scope], text: str) -> ApiKey:
+    """ValueError if the name is not usable."""
+    check_name(name)
+    return ApiKey(name, frozenset(scopes), digest_of(text))
+
+
+def check_name(name: str) -> None:
+    """ValueError if logs and metrics could not have it."""
     if not _NAME.fullmatch(name):
         raise ValueError("a name has up to 30 small letters, digits, - and _")
-    if not KEY.fullmatch(text):
-        raise ValueError("the text is no key")
-    return ApiKey(name, _scopes(scopes), digest_of(text))
+
+
+def scopes_of(names: Sequence[str]) -> frozenset[Scope]:
+    """ValueError if there is none, one twice, or another."""
+    found = frozenset(scope for scope in SCOPES if scope in names)
+    if not found or len(found) != len(names):
+        raise ValueError(f"scopes are {', '.join(SCOPES)}, each at most once")
+    return found
 
 
 def digest_of(text: str) -> bytes:
@@ -93,11 +104,4 @@ def _read(entry: str) -> ApiKey:
         raise ValueError(f"has the key of {name} itself; its SHA-256 belongs there")
     if not _DIGEST.fullmatch(digest):
         raise ValueError(f"expected the SHA-256 of the key of {name}, 64 hexadecimal digits")
-    return ApiKey(name, _scopes(scopes.split("+")), bytes.fromhex(digest))
-
-
-def _scopes(names: Sequence[str]) -> frozenset[Scope]:
-    found = frozenset(scope for scope in SCOPES if scope in names)
-    if not found or len(found) != len(names):
-        raise ValueError(f"scopes are {', '.join(SCOPES)}, each at most once")
-    return found
+    return ApiKey(name, scopes_of(scopes.split("+")), bytes.fromhex(digest))
