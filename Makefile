@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone
+.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ export: $(VENV)-export/.stamp .local/triton/.stamp ## a checkpoint into a served
 
 undertone: $(VENV)/.run ## look after a running system, as its dead letters: make undertone ARGS="dead list"
 	@$(BIN)/python -m services.cli $(if $(ARGS),$(ARGS),--help)
+
+compose-env: ## write what docker-compose.cpu.yml and docker-compose.gpu.yml need into .env: generated passwords and keys
+	@$(PYTHON) deploy/make_env.py $(ARGS)
 
 starter-models: $(VENV)-export/.stamp ## train the starter models again: make starter-models DATA=<folder of *.tsv.gz>
 	@test -n "$(DATA)" || { echo 'say where the training text lies: make starter-models DATA=<folder>'; exit 2; }

@@ -9,8 +9,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
 from services.common.errors import ConfigurationError
 from services.local.cores import physical_cores
+from services.local.model_folders import CANARY_SUFFIX, config_file, model_names, threads_per_instance
 
-CANARY_SUFFIX = "_canary"
 # The parameter that says of which model a canary is one.
 CANARY_OF = "canary_of"
 
@@ -57,28 +57,8 @@ def read_models(repository: Path, config_name: str, only: Sequence[str] = ()) ->
     return Models(required, canaries)
 
 
-def model_names(repository: Path, config_name: str) -> list[str]:
-    """Folders with a configuration, sorted. Those whose names begin with a dot are the exporter's unfinished work."""
-    return sorted(
-        folder.name
-        for folder in repository.glob("*/")
-        if not folder.name.startswith(".") and _config_file(folder, config_name)
-    )
-
-
-def threads_per_instance(cores: int, instances: int) -> int:
-    """Intra-op threads of each instance: all together at most the physical cores, but one each in any case."""
-    return max(1, cores // max(1, instances))
-
-
-def _config_file(model: Path, config_name: str) -> Path | None:
-    """The named configuration of the model, else its default one: the server chooses in the same way."""
-    candidates = (model / "configs" / f"{config_name}.pbtxt", model / "config.pbtxt")
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def _read(repository: Path, name: str, config_name: str) -> ModelConfig:
-    path = _config_file(repository / name, config_name)
+    path = config_file(repository / name, config_name)
     if path is None:
         raise ConfigurationError(f"{repository / name} has lost its configuration: somebody is changing the repository")
     try:

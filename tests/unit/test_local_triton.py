@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError
-from services.local import triton_env, triton_machine, triton_repository, triton_staging
+from services.local import model_folders, triton_env, triton_machine, triton_repository, triton_staging
 from services.local.cores import physical_cores
 from services.local.triton_probe import tiny_inputs
 
@@ -30,7 +30,7 @@ CANARY = 'parameters { key: "canary_of" value { string_value: "a" } }'
     ("cores", "instances", "threads"), [(2, 2, 1), (2, 1, 2), (16, 2, 8), (7, 2, 3), (1, 2, 1), (4, 0, 4)]
 )
 def test_threads_of_all_instances_fit_the_cores(cores: int, instances: int, threads: int) -> None:
-    assert triton_repository.threads_per_instance(cores, instances) == threads
+    assert model_folders.threads_per_instance(cores, instances) == threads
 
 
 def test_hyper_threads_and_quotas_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_the_server_loads_what_has_a_configuration(tmp_path: Path) -> None:
         ".staging/config.pbtxt": CONFIG,
         ".b.lock": "",
     }
-    assert triton_repository.model_names(repository_of(tmp_path, texts), "cpu") == ["a", "b"]
+    assert model_folders.model_names(repository_of(tmp_path, texts), "cpu") == ["a", "b"]
 
 
 def test_the_named_configuration_is_taken_before_the_default_one(tmp_path: Path) -> None:
