@@ -1,6 +1,5 @@
 """The application: routes, errors, headers, dashboard. Its state is opened by `server.py`."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,9 @@ from services.api.web.middleware import InternalErrors, RequestMetrics, Security
 from services.api.web.openapi_document import install_openapi
 from services.api.web.request_id import RequestIds
 from services.api.web.same_origin import OriginGuard
+from services.api.web.server_spans import server_spans
 from services.api.web.unknown import METHODS, unknown
+from services.common.version import undertone_version
 
 # Below it a body fits into one packet as it is.
 COMPRESSED_FROM_BYTES = 1_024
@@ -78,7 +79,8 @@ def create_app(
     app = FastAPI(
         title="Undertone",
         summary="Sentiment and emotion of social posts",
-        version=_version(),
+        version=undertone_version(),
+        telemetry=server_spans(),
         openapi_url=None,  # its place is `install_openapi`'s
         # Their pages load scripts from elsewhere, which our content security policy forbids.
         docs_url=None,
@@ -132,10 +134,3 @@ def create_app(
     app.add_middleware(RequestIds)
     app.add_middleware(ClientAddress, hops=proxy_hops)
     return app
-
-
-def _version() -> str:
-    try:
-        return version("undertone")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "0"

@@ -18,6 +18,7 @@ from services.api.caches import Caches, open_caches
 from services.api.exports.slots import Slots
 from services.api.feed.broadcast import Broadcaster
 from services.api.feed.counts import INTERVAL_S, LiveCounts
+from services.api.feed.push_trace import pushing
 from services.api.feed.subscription import Subscription
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
@@ -135,7 +136,8 @@ def build_state(
     inference_watch = InferenceWatch(sources, inference.models, arrivals, metrics)
 
     def deliver(message: ChannelMessage) -> None:
-        broadcaster.publish(message)
+        with pushing(message, broadcaster.clients):
+            broadcaster.publish(message)
         if isinstance(message, ResultsMessage):
             arrivals.note(message)
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import uvloop
 
@@ -20,8 +21,9 @@ def run_service(name: str, main: Callable[[Settings, asyncio.Event], Awaitable[N
     complaints: list[BaseException] = []
     try:
         settings = read_settings()
-        configure_logging(name, settings.log_level, settings.log_format)
-        uvloop.run(_with_signals(main, settings))
+        configure_logging(name, settings.log_level, settings.log_format, traced=bool(settings.traces_endpoint))
+        with _traces(name, settings):
+            uvloop.run(_with_signals(main, settings))
     except* ConfigurationError as group:  # a plain one is wrapped into a group of one
         # Before Python 3.11.4 whatever is raised in here comes out in a group, SystemExit as well.
         complaints = [*_leaves(group)]
@@ -37,6 +39,15 @@ def _leaves(group: BaseExceptionGroup[ConfigurationError]) -> Iterator[BaseExcep
             yield from _leaves(error)
         else:
             yield error
+
+
+def _traces(name: str, settings: Settings) -> AbstractContextManager[None]:
+    if not settings.traces_endpoint:
+        return nullcontext()
+    # 60 ms and 2 MB that a service without traces does not pay.
+    from services.common.trace_export import exporting  # noqa: PLC0415
+
+    return exporting(name, settings.traces_endpoint, settings.traces_sample_ratio)
 
 
 async def _with_signals(main: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:

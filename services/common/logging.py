@@ -4,16 +4,22 @@ import logging
 import sys
 
 import structlog
+from opentelemetry.trace import get_current_span
 
 
-def configure_logging(service: str, level: str, log_format: str) -> None:
-    """Logs to standard output. `service` is bound to every line of the JSON format; a supervisor prefixes the text."""
+def configure_logging(service: str, level: str, log_format: str, *, traced: bool = False) -> None:
+    """Logs to standard output. `service` is bound to every line of the JSON format; a supervisor prefixes the text.
+
+    `traced`: what is logged within a span names its trace.
+    """
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if log_format == "text" else "iso", utc=log_format == "json"),
         structlog.processors.StackInfoRenderer(),
     ]
+    if traced:
+        processors.append(_add_trace)
     if log_format == "json":
         structlog.contextvars.bind_contextvars(service=service)
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -36,6 +42,14 @@ def configure_logging(service: str, level: str, log_format: str) -> None:
         level=max(logging.WARNING, logging.getLevelNamesMapping()[level]),
         stream=sys.stdout,
     )
+
+
+def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    about = get_current_span().get_span_context()
+    if about.is_valid:
+        event["trace_id"] = f"{about.trace_id:032x}"
+        event["span_id"] = f"{about.span_id:016x}"
+    return event
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

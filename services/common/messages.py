@@ -1,7 +1,8 @@
 """What travels through Redis: posts in the stream, results on the channel. One encoder and one decoder each.
 
 A stream entry holds `post_id, source, content, author, created_at`; `platform` is accepted for `source` and `text`
-for `content`; where both are there, the name counts. Everything is validated here, so that nobody behind this module
+for `content`; where both are there, the name counts. Other fields are nobody's (`traceparent` is that of a post that
+is traced). Everything is validated here, so that nobody behind this module
 meets a malformed post.
 """
 
@@ -66,10 +67,11 @@ class AnalysedPost(msgspec.Struct, frozen=True, kw_only=True):
     queued_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_EPOCH_MS)] | None = None
 
 
-class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="results"):
-    """One stored batch, on the channel `sentiment_updates`."""
+class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="results"):
+    """One stored batch, on the channel `sentiment_updates`. `traceparent`: of the span that sent it, if one did."""
 
     posts: tuple[AnalysedPost, ...]
+    traceparent: str | None = None
 
 
 class AlertMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="alert"):

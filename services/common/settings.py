@@ -190,6 +190,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
+    traces_endpoint: str = Field(
+        "",
+        description="http://localhost:4318, a collector of OpenTelemetry's traces (OTLP over HTTP); empty: no traces",
+    )
+    traces_sample_ratio: float = Field(
+        0.01, ge=0, le=1, description="share of the posts, and of the requests to the API, that are traced"
+    )
+
     local_dir: Path = Field(Path(".local"), description="where `make run` keeps its data, logs and passwords")
     local_postgres_port: Port = Field(54329, description="ports of `make run`'s own servers")
     local_redis_port: Port = 63790
@@ -263,6 +271,15 @@ class Settings(BaseSettings):
         check_url(value, expected)
         return value
 
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _collector(cls, value: str) -> str:
+        expected = "http://host:port"
+        if value and not (value.startswith(("http://", "https://")) and value.rpartition("://")[2].strip("/")):
+            raise ValueError(f"expected {expected}")
+        check_url(value, expected)
+        return value.rstrip("/")
+
     @field_validator("alert_webhooks")
     @classmethod
     def _names_and_urls(cls, value: str) -> str:
@@ -325,7 +342,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "PASSWORD", "_WEBHOOKS", "_KEYS")):
+    if name.endswith(("_URL", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEYS")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

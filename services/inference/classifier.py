@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common import traces
 from services.inference import metrics
 from services.inference.batching import Batch, pad_right, plan_batches
 from services.inference.client import TritonClient
@@ -57,13 +58,13 @@ class Classifier:
         """The texts' tokens by each tokenizer, computed once where models share one."""
         each = dict.fromkeys(tokenizers)
         loop = asyncio.get_running_loop()
-        with metrics.TOKENIZATION_SECONDS.time():
+        with metrics.TOKENIZATION_SECONDS.time(), traces.child("tokenize", {"undertone.texts": len(texts)}):
             encoded = await asyncio.gather(*(loop.run_in_executor(self._threads, t.encode, list(texts)) for t in each))
         return dict(zip(each, encoded, strict=True))
 
     async def on_thread(self, work: Callable[[], T]) -> T:
         """The result of tokenization that is another than `encode`."""
-        with metrics.TOKENIZATION_SECONDS.time():
+        with metrics.TOKENIZATION_SECONDS.time(), traces.child("tokenize", {}):
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def ask(self, loaded: Loaded, tokens: Tokens, score: Score) -> Answer:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import grpc
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import Span, SpanKind
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -15,18 +16,22 @@ from tritonclient.grpc.service_pb2 import ModelStatisticsResponse
 from tritonclient.utils import InferenceServerException
 
 from services.common.errors import Rejected, Transient
+from services.common.traces import TRACEPARENT, child, traceparent_of
 
 # The input was refused for what it is. Everything else (away, overloaded, out of time, a model that is loading or
 # whose backend crashed) may pass.
 _REJECTING = ("StatusCode.INVALID_ARGUMENT", "StatusCode.OUT_OF_RANGE", "StatusCode.UNIMPLEMENTED")
 _UNKNOWN_MODEL = "StatusCode.NOT_FOUND"
+_METHOD = "inference.GRPCInferenceService/ModelInfer"
 # How long closing waits for requests that nobody waits for any more.
 CLOSE_TIMEOUT_S = 5.0
 
 
 class TritonClient:
-    def __init__(self, client: InferenceServerClient, timeout_s: float) -> None:
+    def __init__(self, client: InferenceServerClient, url: str, timeout_s: float) -> None:
         self._client = client
+        host, _, port = url.rpartition(":")
+        self._host, self._port = host, int(port)
         self._timeout_s = timeout_s
         self._at_triton: set[asyncio.Task[InferResult]] = set()
 
@@ -66,22 +71,43 @@ class TritonClient:
             tensor = InferInput(name, list(array.shape), "INT64")
             tensor.set_data_from_numpy(array)
             inputs.append(tensor)
-        with triton_errors(model):
+        with self._span(model, version, ids) as span, triton_errors(model):
+            traceparent = traceparent_of(span)
             request = self._client.infer(
                 model,
                 inputs,
                 model_version=str(version),
                 outputs=[InferRequestedOutput("logits")],
+                headers={TRACEPARENT: traceparent} if traceparent else None,
                 # Past it the request is cancelled, and Triton drops it where it still waits in the queue.
                 client_timeout=self._timeout_s,
             )
             result = await self._to_its_end(request)
+            span.set_attribute("rpc.response.status_code", "OK")
             logits = result.as_numpy("logits")
         if logits is None or logits.shape[:1] != ids.shape[:1] or logits.dtype != np.float32:
             raise Transient(f"Triton answered {model} with no logits for {ids.shape[0]} rows", service="Triton")
         if not np.isfinite(logits).all():
             raise Transient(f"Triton answered {model} with logits that are not finite", service="Triton")
         return np.asarray(logits, dtype=np.float32)
+
+    def _span(self, model: str, version: int, ids: NDArray[np.int64]) -> AbstractContextManager[Span]:
+        """Triton's own spans are within this one."""
+        rows, length = ids.shape
+        return child(
+            _METHOD,
+            {
+                "rpc.system.name": "grpc",
+                "rpc.method": _METHOD,
+                "server.address": self._host,
+                "server.port": self._port,
+                "undertone.model.name": model,
+                "undertone.model.version": version,
+                "undertone.rows": rows,
+                "undertone.tokens_per_row": length,
+            },
+            SpanKind.CLIENT,
+        )
 
     async def _to_its_end(self, request: Coroutine[Any, Any, InferResult]) -> InferResult:
         """The result. Where we are cancelled, the request is not: its answer comes, and is thrown away.
@@ -124,7 +150,7 @@ async def open_triton(url: str, timeout_s: float) -> AsyncIterator[TritonClient]
             ("grpc.max_reconnect_backoff_ms", 2_000),
         ],
     )
-    triton = TritonClient(client, timeout_s)
+    triton = TritonClient(client, url, timeout_s)
     try:
         yield triton
     finally:

@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 from services.common.logging import get_logger
 from services.common.messages import Post, encode_post
 from services.common.streams import group_state, redis_errors
+from services.common.traces import TRACEPARENT
+from services.ingester.post_traces import publishing
 
 log = get_logger(__name__)
 
@@ -37,11 +39,13 @@ class Publisher:
         """One round trip. Transient if Redis is away: nothing, some or all of them were added."""
         if not posts:
             return
-        with redis_errors():
+        entries: list[dict[Any, Any]] = [dict(encode_post(post)) for post in posts]
+        with publishing(self._stream, posts) as traced, redis_errors():
+            for place, traceparent in traced.items():
+                entries[place][TRACEPARENT] = traceparent
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for post in posts:
+                for fields in entries:
                     # No MAXLEN: it drops entries that no worker has seen. The workers trim what they have processed.
-                    fields: dict[Any, Any] = dict(encode_post(post))
                     pipeline.xadd(self._stream, fields)
                 await pipeline.execute()
         self._room -= len(posts)

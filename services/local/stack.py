@@ -128,6 +128,7 @@ def _servers(plan: Plan, passwords: Passwords) -> list[Child]:
                 grpc_port=s.local_triton_grpc_port,
                 metrics_port=s.local_triton_metrics_port,
                 cpu_runtime=s.cpu_runtime,
+                traces_endpoint=s.traces_endpoint,
             )
         )
     if not plan.named.database:

@@ -36,6 +36,7 @@ def triton_child(
     threads: int | None = None,
     only: Sequence[str] = (),
     cpu_runtime: str = "onnxruntime",
+    traces_endpoint: str = "",
 ) -> Child:
     """The server on loopback, gRPC and metrics only, serving every model of the repository, or `only` these.
 
@@ -43,6 +44,7 @@ def triton_child(
     served itself, so that LoadModel takes what is in it then. `threads`: intra-op threads of each model instance on
     the CPU, by default the share of the physical cores; a model that was tuned keeps its own. `cpu_runtime`: what
     computes the models on the CPU, as in the setting CPU_RUNTIME; a choice is remembered beside `work_dir`.
+    `traces_endpoint`: where its spans go, as in the setting TRACES_ENDPOINT.
     ConfigurationError when the machine, a port, the environment or the repository is not as it must be.
     """
     check_port_free(grpc_port, "LOCAL_TRITON_GRPC_PORT")
@@ -65,6 +67,7 @@ def triton_child(
             f"--backend-config=python,shm-region-prefix-name={region_prefix(work_dir)}",
             f"--grpc-port={grpc_port}",
             f"--metrics-port={metrics_port}",
+            *trace_flags(traces_endpoint),
         ],
         # Read again at each start: a canary may have come or gone since.
         arguments=partial(_load_models, model_repository, config_name, only),
@@ -90,3 +93,16 @@ def triton_child(
 
 def _load_models(model_repository: Path, config_name: str, only: Sequence[str]) -> list[str]:
     return [f"--load-model={name}" for name in only or model_names(model_repository, config_name)]
+
+
+def trace_flags(endpoint: str) -> list[str]:
+    """Triton's own spans go to this collector; none without. Only requests that bring a `traceparent` are traced."""
+    if not endpoint:
+        return []
+    return [
+        "--trace-config=mode=opentelemetry",
+        "--trace-config=level=TIMESTAMPS",
+        "--trace-config=rate=0",
+        f"--trace-config=opentelemetry,url={endpoint}/v1/traces",
+        "--trace-config=opentelemetry,resource=service.name=undertone-triton",
+    ]

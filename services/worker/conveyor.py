@@ -17,7 +17,7 @@ from typing import TypeVar
 from services.common.cancellation import stop_if_cancelled
 from services.common.circuit import Circuit
 from services.common.retry import until_done
-from services.worker import metrics
+from services.worker import metrics, post_traces
 from services.worker.consumer import Consumer, Entry
 from services.worker.pipeline import Batch, Pipeline, merged
 
@@ -128,9 +128,12 @@ class Conveyor:
     async def _analyse(self, gave_up: asyncio.Event) -> None:
         while entries := await self._take():
             metrics.STAGE_SECONDS.labels("wait").observe(max(0.0, time.time() - entries[0].added_at))
-            batch = await _result("analyse", partial(self._pipeline.analyse, entries), gave_up)
+            spans = self._pipeline.trace(entries)
+            batch = await _result("analyse", partial(self._pipeline.analyse, entries, spans), gave_up)
             await self._analysed_or_given_up(len(entries), given_up=batch is None)
-            if batch is not None:
+            if batch is None:
+                post_traces.give_up(spans)
+            else:
                 await self._analysed.put(batch)
 
     async def _store(self, gave_up: asyncio.Event) -> None:
@@ -144,6 +147,7 @@ class Conveyor:
             batch = merged(batches)
             if batch.entries and not await self._finish(batch, gave_up):
                 self.abandoned += len(batch.entries)
+                post_traces.give_up(batch.spans)
             await self._finished(len(batches))
 
     async def _finish(self, batch: Batch, gave_up: asyncio.Event) -> bool:

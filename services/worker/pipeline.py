@@ -9,19 +9,35 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
+from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
 from services.common.circuit import Circuit
 from services.common.dead_letters import DeadLetter, bury
 from services.common.errors import MalformedPost, Rejected, Transient
 from services.common.messages import AnalysedPost, Analysis, Post, decode_post
+from services.common.streams import RESULTS_CHANNEL
+from services.common.traces import child, shared
 from services.inference.analyzer import Analyzer
-from services.worker import metrics
+from services.worker import metrics, post_traces
 from services.worker.announce import announcement
 from services.worker.consumer import MAX_DELIVERIES, Consumer, Entry
 from services.worker.isolation import Isolation
 from services.worker.journey import Journey, journey, passage
+from services.worker.post_traces import NO_SPANS, Spans
 from services.worker.store import store
+
+_STORING = {
+    "db.system.name": "postgresql",
+    "db.operation.name": "INSERT",
+    "db.collection.name": "social_media_posts",
+}
+_ANNOUNCING = {
+    "messaging.system": "redis",
+    "messaging.operation.name": "publish",
+    "messaging.operation.type": "publish",
+    "messaging.destination.name": RESULTS_CHANNEL,
+}
 
 
 class Readable(NamedTuple):
@@ -38,11 +54,15 @@ class Analysed(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Entries that were read: those that could be analysed, and the letters of those that were refused so far."""
+    """Entries that were read: those that could be analysed, and the letters of those that were refused so far.
+
+    `spans`: of those that are traced.
+    """
 
     entries: Sequence[Entry] = ()
     analysed: Sequence[Analysed] = ()
     letters: Sequence[DeadLetter] = ()
+    spans: Spans = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,7 @@ def merged(batches: Sequence[Batch]) -> Batch:
         [entry for batch in batches for entry in batch.entries],
         [item for batch in batches for item in batch.analysed],
         [letter for batch in batches for letter in batch.letters],
+        {stream_id: span for batch in batches for stream_id, span in batch.spans.items()},
     )
 
 
@@ -88,23 +109,28 @@ class Pipeline:
         self._analysis = Isolation(self._analyse, triton, "analyse", probe_is_proof=True)
         self._storage = Isolation(self._store, postgres, "store", probe_is_proof=False)
 
-    async def analyse(self, entries: Sequence[Entry]) -> Batch:
+    def trace(self, entries: Sequence[Entry]) -> Spans:
+        """Spans of the traced posts among them; `acknowledge` ends those that `analyse` is given."""
+        return post_traces.begin(entries, self._stream, self._consumer.group)
+
+    async def analyse(self, entries: Sequence[Entry], spans: Spans = NO_SPANS) -> Batch:
         """Both models over the posts among the entries; waits while they are away. A suspect has to come alone."""
         readable, letters = decode(entries)
         if entries and entries[0].is_suspect:
             (suspect,) = entries
             if suspect.deliveries > MAX_DELIVERIES:
-                return Batch(entries, (), letters or [never_acknowledged(suspect)])
+                return Batch(entries, (), letters or [never_acknowledged(suspect)], spans)
             # Waiting for a server is no reason to die of it: only what is tried counts.
             await self._triton.confirm()
             await self._consumer.count_delivery(suspect)
-        with metrics.STAGE_SECONDS.labels("analyse").time():
+        with metrics.STAGE_SECONDS.labels("analyse").time(), shared([*spans.values()]):
             analysed, blamed = await self._analysis.run(readable)
-        return Batch(entries, analysed, letters + [letter_of(item.entry, "model", error) for item, error in blamed])
+        letters += [letter_of(item.entry, "model", error) for item, error in blamed]
+        return Batch(entries, analysed, letters, spans)
 
     async def store(self, batch: Batch) -> Stored:
         """Posts, analyses and roll-ups, in one transaction unless something is refused; waits for the database."""
-        with metrics.STAGE_SECONDS.labels("store").time():
+        with metrics.STAGE_SECONDS.labels("store").time(), shared([*batch.spans.values()]):
             new, blamed = await self._storage.run(batch.analysed)
         metrics.POSTS_STORED.inc(len(new))
         letters = [letter_of(item.entry, "database", error) for item, error in blamed]
@@ -113,14 +139,17 @@ class Pipeline:
     async def acknowledge(self, batch: Batch, stored: Stored) -> None:
         """Tells everybody, then Redis that the entries are done."""
         letters = [*batch.letters, *stored.letters]
-        with metrics.STAGE_SECONDS.labels("acknowledge").time():
+        with metrics.STAGE_SECONDS.labels("acknowledge").time(), shared([*batch.spans.values()]):
             # Burying acknowledges the letters' entries itself. Acknowledged here, they would be lost where it found no
             # group: the one that is made again gives them again.
             await bury(self._redis, self._stream, letters, self._consumer.group)
             buried = {letter.stream_id for letter in letters}
             self._consumer.let_go(buried)
             done = [entry for entry in batch.entries if entry.stream_id not in buried]
-            await self._consumer.acknowledge(done, announcement(stored.new))
+            with child(f"publish {RESULTS_CHANNEL}", _ANNOUNCING, SpanKind.PRODUCER) as span:
+                await self._consumer.acknowledge(done, announcement(stored.new, span))
+        post_traces.refuse(batch.spans, letters)
+        post_traces.end(batch.spans)
         metrics.BATCH_POSTS.observe(len(batch.entries))
         metrics.POSTS_REDELIVERED.inc(stored.redelivered)
         for letter in letters:
@@ -136,7 +165,9 @@ class Pipeline:
 
     async def _store(self, analysed: Sequence[Analysed]) -> list[AnalysedPost]:
         journeys = [item.journey for item in analysed]
-        return await store(self._pool, [(item.post, item.analysis) for item in analysed], datetime.now(UTC), journeys)
+        posts = [(item.post, item.analysis) for item in analysed]
+        with child("INSERT social_media_posts", _STORING | {"undertone.posts": len(posts)}, SpanKind.CLIENT):
+            return await store(self._pool, posts, datetime.now(UTC), journeys)
 
 
 def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:

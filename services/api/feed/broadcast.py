@@ -47,6 +47,10 @@ class Broadcaster:
     def has_clients(self) -> bool:
         return bool(self._queues)
 
+    @property
+    def clients(self) -> int:
+        return len(self._queues)
+
     @contextmanager
     def join(self) -> Iterator[FrameQueue]:
         """The queue of one more browser while the block runs; TooManyClients if there is no place."""

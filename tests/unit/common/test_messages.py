@@ -189,6 +189,15 @@ def test_an_older_worker_and_an_older_api_do_without_the_moment_of_queueing() ->
             decode_message(json.dumps(raw_message).encode())
 
 
+def test_a_message_names_its_trace_only_if_it_is_traced() -> None:
+    """Older workers name none, and older APIs ignore it."""
+    plain = ResultsMessage(posts=())
+    assert "traceparent" not in msgspec.json.decode(encode_message(plain))
+    traced = ResultsMessage(posts=(), traceparent="00-1-2-01")
+    assert decode_message(encode_message(plain)) == plain
+    assert decode_message(encode_message(traced)) == traced
+
+
 @pytest.mark.parametrize("junk", [b"", b"{}", b'{"type":"other"}', b"\xff", b'{"type":"results","posts":[{}]}'])
 def test_other_messages_of_the_channel_are_refused(junk: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):

@@ -12,6 +12,7 @@ from services.common.errors import ConfigurationError, Transient
 from services.worker.consumer import SUSPECT_AFTER_DELIVERIES, Consumer, Entry
 from services.worker.conveyor import MANY_POSTS, STORED_AT_ONCE, Conveyor
 from services.worker.pipeline import Batch, Pipeline, Stored
+from services.worker.post_traces import Spans
 from tests.waiting import eventually
 
 
@@ -43,7 +44,10 @@ class Steps:
         self.gates = {name: open_gate() for name in ("analyse", "store", "acknowledge")}
         self.failures: dict[str, list[Exception]] = {}
 
-    async def analyse(self, entries: Sequence[Entry]) -> Batch:
+    def trace(self, entries: Sequence[Entry]) -> Spans:
+        return {}
+
+    async def analyse(self, entries: Sequence[Entry], _spans: Spans) -> Batch:
         self.in_hand.append(sum(self.analysing) - len(self.acknowledged))
         self.analysing.append(len(entries))
         await self._pass("analyse")
