@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from export import canary_report, listing
-from export.arguments import checkpoint_of
+from export.arguments import checkpoint_of, setting
 from export.errors import ExportError
 from export.gates.speed import SpeedOptions
 from export.progress import Progress
@@ -19,6 +19,8 @@ from export.tuning.grid import Grid
 from export.tuning.load_generator import Load
 from export.tuning.result import table
 from export.verify import VerifyOptions, verify
+from services.common.certificates import check_certificates
+from services.inference.access import Access
 
 
 def run(options: argparse.Namespace) -> None:
@@ -101,10 +103,21 @@ def _tune(options: argparse.Namespace, repository: Repository) -> None:
         grid=grid,
         load=load,
         rounds=options.rounds,
+        access=_access(),
     )
     print(table(result))
     if not options.dry_run:
-        apply(result, _note)
+        apply(result, _note, _access())
+
+
+def _access() -> Access:
+    """From the settings alone: a command line can be read by everybody on the machine."""
+    key, tls_ca = setting("TRITON_KEY"), setting("TRITON_TLS_CA")
+    try:
+        check_certificates(tls_ca)
+    except ValueError as error:
+        raise ExportError(f"TRITON_TLS_CA: {error}") from None
+    return Access(key, tls_ca)
 
 
 def _note(line: str) -> None:
@@ -195,7 +208,7 @@ def _needs_torch() -> Iterator[None]:
 
 @contextmanager
 def _servers(options: argparse.Namespace) -> Iterator[list[Triton]]:
-    with connected([] if options.offline else options.triton or [options.default_triton]) as servers:
+    with connected([] if options.offline else options.triton or [options.default_triton], _access()) as servers:
         yield servers
 
 

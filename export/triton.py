@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.grpc import InferInput
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from export.errors import ExportError
+from services.inference.access import ADVICE, OPEN, RESTRICTED, Access
 
 # Asking takes milliseconds; a load takes seconds for small models and minutes where TensorRT builds its engines.
 ASK_TIMEOUT_S = 10.0
@@ -31,9 +32,10 @@ class Triton:
     )
     when_away = "start it, name it with --triton HOST:PORT, or switch with --offline for its next start"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: Access = OPEN) -> None:
         self.url = url
-        self._client = InferenceServerClient(url)
+        self.access = access
+        self._client = access.client(url)
 
     def close(self) -> None:
         self._client.close()
@@ -112,15 +114,17 @@ class Triton:
             message = error.message()
             if "explicit model load / unload is not allowed" in message:
                 raise ExportError(f"Triton at {self.url} {self.without_control}") from error
+            if RESTRICTED in message:
+                raise ExportError(f"Triton at {self.url} {what}: {message}; {ADVICE}") from error
             if self._away(error):
                 raise ExportError(f"Triton at {self.url} is not reachable: {self.when_away}") from error
             raise ExportError(f"Triton at {self.url} {what}: {message}") from error
 
 
 @contextmanager
-def connected(urls: list[str]) -> Iterator[list[Triton]]:
+def connected(urls: list[str], access: Access = OPEN) -> Iterator[list[Triton]]:
     """A client for each server."""
-    servers = [Triton(url) for url in urls]
+    servers = [Triton(url, access) for url in urls]
     try:
         yield servers
     finally:

@@ -23,6 +23,7 @@ from export.tuning.result import Row, TuneResult, choose, describe
 from export.tuning.server import TrialTriton
 from export.tuning.trial import Trial
 from export.version_folder import CONFIGS, TOKENIZER, write_config
+from services.inference.access import OPEN, Access
 
 # The median of three passes over a minute in which the machine does something else; that of two would be their mean.
 ROUNDS = 3
@@ -40,6 +41,7 @@ def tune(
     load: Load | None = None,
     rounds: int = ROUNDS,
     cores: int | None = None,
+    access: Access = OPEN,
 ) -> TuneResult:
     """Measures the settings of `grid` on the server at `triton` (`host:port`); writes nothing.
 
@@ -51,7 +53,7 @@ def tune(
     if min(load.seconds, load.concurrency, load.rows, load.tokens, latency_limit_ms, rounds) <= 0:
         raise ExportError("latency limit, seconds, concurrency, rows, tokens and rounds must be above 0")
     models, cores = Repository(repository), cores or physical_cores()
-    with models.switching(name), sigterm_as_ctrl_c(), closing(TrialTriton(triton)) as server:
+    with models.switching(name), sigterm_as_ctrl_c(), closing(TrialTriton(triton, access)) as server:
         manifest = models.manifest(name, models.require_in_service(name))
         folder = models.version_folder(name, manifest.spec.version)
         served = server.served(manifest.spec)
@@ -89,7 +91,7 @@ def tune(
     )
 
 
-def apply(result: TuneResult, report: Report) -> None:
+def apply(result: TuneResult, report: Report, access: Access = OPEN) -> None:
     """Writes the best setting into the version's configuration, and the server serves it.
 
     ExportError, with the former configuration in the file and on the server, where there is no best setting, another
@@ -98,7 +100,7 @@ def apply(result: TuneResult, report: Report) -> None:
     if result.best is None:
         raise ExportError(result.verdict)
     models, spec = Repository(result.repository), result.spec
-    with models.switching(spec.name), sigterm_as_ctrl_c(), closing(TrialTriton(result.triton)) as server:
+    with models.switching(spec.name), sigterm_as_ctrl_c(), closing(TrialTriton(result.triton, access)) as server:
         if models.require_in_service(spec.name) != spec.version:
             raise ExportError(f"another version of {spec.name} was put into service meanwhile: tune it again")
         folder = models.version_folder(spec.name, spec.version)

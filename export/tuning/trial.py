@@ -42,7 +42,7 @@ class Trial:
             f"{len(rows)} setting{'s' if len(rows) > 1 else ''} and what is served now x {rounds} "
             f"round{'s' if rounds > 1 else ''} x {self.load.seconds:g} s: {duration(seconds)}"
         )
-        with asyncio.Runner() as runner, _connected(runner, self.server.url) as client:
+        with asyncio.Runner() as runner, _connected(runner, self.server) as client:
             for number, row in enumerate(plan, 1):
                 # What failed once is not tried again: it cannot be chosen any more.
                 if not row.remark and self._serve(row) and (found := self._measure(runner, client, row)):
@@ -78,9 +78,9 @@ class Trial:
 
 
 @contextmanager
-def _connected(runner: asyncio.Runner, url: str) -> Iterator[InferenceServerClient]:
+def _connected(runner: asyncio.Runner, server: TrialTriton) -> Iterator[InferenceServerClient]:
     async def connect() -> InferenceServerClient:
-        return InferenceServerClient(url)
+        return server.access.aio_client(server.url)
 
     client = runner.run(connect())
     try:

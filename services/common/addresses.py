@@ -1,7 +1,7 @@
 """Addresses in settings: whether a client can make anything of them, told at the start and not by its traceback."""
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 # What ends the host in a URL, or cannot be in one.
 _NOT_IN_HOSTS = frozenset(" /@?#\\")
@@ -41,6 +41,13 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower().removesuffix(".") == "localhost"
+
+
+def with_query(url: str, **parameters: str) -> str:
+    """The URL with these parameters, except those that it has already."""
+    present = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    more = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items() if name not in present)
+    return f"{url}{'&' if '?' in url else '?'}{more}" if more else url
 
 
 def is_port(text: str) -> bool:

@@ -1,6 +1,7 @@
 """PostgreSQL: the pool, and its foreign errors in our own terms."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -71,6 +72,11 @@ def database_errors() -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+    except ssl.SSLCertVerificationError as error:
+        raise Transient(
+            f"PostgreSQL's certificate is not trusted ({error.verify_message}); check POSTGRES_TLS_CA",
+            service=POSTGRESQL,
+        ) from error
     # InternalClientError and InterfaceError: what asyncpg raises when the server dies in mid-query.
     except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise Transient(

@@ -8,13 +8,14 @@ import unicodedata
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.addresses import check_host, check_url, in_url, is_port, origin_of
+from services.common.addresses import check_host, check_url, in_url, is_port, origin_of, with_query
 from services.common.api_keys import ApiKey, read_api_keys
+from services.common.certificates import check_certificates
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
 from services.common.webhook_setting import read_webhooks
@@ -39,11 +40,18 @@ class Settings(BaseSettings):
     postgres_user: str = "undertone"
     postgres_password: str = Field("", description="`make run` generates its own")
     postgres_db: str = "undertone"
+    postgres_tls_ca: str = Field(
+        "", description="file with the certificates (PEM) that PostgreSQL's is checked against; empty: as the URL says"
+    )
 
     redis_url: str = Field("", description="redis://:password@host:port/0; empty: from the parts")
     redis_host: str = Field("localhost", description="Redis, where REDIS_URL is empty")
     redis_port: Port = 6379
+    redis_user: str = Field("", description="of Redis' users (deploy/redis); empty: its default user")
     redis_password: str = Field("", description="`make run` generates its own")
+    redis_tls_ca: str = Field(
+        "", description="file with the certificates (PEM) that Redis' is checked against; empty: as the URL says"
+    )
     redis_stream_name: str = Field("social_posts_stream", min_length=1)
     redis_consumer_group: str = Field("sentiment_workers", min_length=1)
     max_stream_lag: int = Field(
@@ -51,6 +59,12 @@ class Settings(BaseSettings):
     )
 
     triton_url: str = Field("localhost:8001", description="Triton's gRPC endpoint, host:port")
+    triton_key: str = Field(
+        "", repr=False, description="the key of its restricted protocols, as it was started with; empty: none are"
+    )
+    triton_tls_ca: str = Field(
+        "", description="file with the certificates (PEM) that Triton's is checked against; empty: no TLS"
+    )
     triton_metrics_url: str = Field(
         "", description="http://localhost:8002/metrics, for its GPU, CPU and memory on the dashboard; empty: without"
     )
@@ -225,6 +239,27 @@ class Settings(BaseSettings):
         check_host(host)
         return f"{host}:{port}"
 
+    @field_validator("triton_key")
+    @classmethod
+    def _in_a_header(cls, value: str) -> str:
+        if not all("!" <= sign <= "~" for sign in value):
+            raise ValueError("expected printable ASCII without spaces")
+        return value
+
+    @field_validator("postgres_tls_ca", "redis_tls_ca", "triton_tls_ca")
+    @classmethod
+    def _certificates(cls, value: str) -> str:
+        check_certificates(value)
+        return value
+
+    @field_validator("redis_tls_ca")
+    @classmethod
+    def _not_beside_a_plain_url(cls, value: str, info: ValidationInfo) -> str:
+        url = info.data.get("redis_url", "")
+        if value and url and not url.startswith("rediss://"):
+            raise ValueError("asks for TLS, and REDIS_URL for none: let that begin with rediss://")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
@@ -304,11 +339,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def database_dsn(self) -> str:
-        """`postgresql://…`, from DATABASE_URL or the POSTGRES_ parts."""
-        if self.database_url:
-            return self.database_url
+        """`postgresql://…`, from DATABASE_URL, whose sslmode wins over POSTGRES_TLS_CA, or the POSTGRES_ parts."""
         user, password = quote(self.postgres_user, safe=""), quote(self.postgres_password, safe="")
-        return f"postgresql://{user}:{password}@{in_url(self.postgres_host)}:{self.postgres_port}/{self.postgres_db}"
+        where = f"{in_url(self.postgres_host)}:{self.postgres_port}/{self.postgres_db}"
+        url = self.database_url or f"postgresql://{user}:{password}@{where}"
+        if not self.postgres_tls_ca or "sslmode" in dict(parse_qsl(urlsplit(url).query)):
+            return url
+        return with_query(url, sslmode="verify-full", sslrootcert=self.postgres_tls_ca)
 
     @cached_property
     def allowed_origins(self) -> frozenset[str]:
@@ -318,10 +355,11 @@ class Settings(BaseSettings):
     @cached_property
     def redis_dsn(self) -> str:
         """`redis://…`, from REDIS_URL or the REDIS_ parts."""
-        if self.redis_url:
-            return self.redis_url
-        password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
-        return f"redis://{password}{in_url(self.redis_host)}:{self.redis_port}/0"
+        user, password = quote(self.redis_user, safe=""), quote(self.redis_password, safe="")
+        login = f"{user}:{password}@" if user or password else ""
+        scheme = "rediss" if self.redis_tls_ca else "redis"
+        url = self.redis_url or f"{scheme}://{login}{in_url(self.redis_host)}:{self.redis_port}/0"
+        return with_query(url, ssl_ca_certs=self.redis_tls_ca) if self.redis_tls_ca else url
 
 
 def read_settings() -> Settings:
@@ -342,7 +380,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEYS")):
+    if name.endswith(("_URL", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEY", "_KEYS")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

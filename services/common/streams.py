@@ -76,7 +76,10 @@ def redis_errors() -> Iterator[None]:
     except (AuthenticationError, NoPermissionError) as error:
         raise ConfigurationError(f"Redis refuses our password or rights: {error}; check REDIS_URL") from error
     except (ConnectionError, TimeoutError, BusyLoadingError, OSError) as error:
-        raise Transient(f"Redis is not reachable: {str(error) or type(error).__name__}", service=REDIS) from error
+        reason = str(error) or type(error).__name__
+        # The library keeps of it only the text.
+        advice = "; check REDIS_TLS_CA" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
+        raise Transient(f"Redis is not reachable: {reason}{advice}", service=REDIS) from error
     except (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError, ClusterDownError) as error:
         # A full server, or a replica in mid-failover, refuses for now, not for good. The client has taken the code off.
         raise Transient(f"Redis refuses for now: {error}", service=REDIS) from error

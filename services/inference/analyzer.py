@@ -8,6 +8,7 @@ from functools import partial
 
 from services.common.messages import Analysis
 from services.common.settings import Settings
+from services.inference.access import Access
 from services.inference.canary import Canaries
 from services.inference.classifier import Answer, Classifier, Score, together
 from services.inference.client import TritonClient, open_triton
@@ -161,7 +162,7 @@ class Analyzer:
 @asynccontextmanager
 async def open_analyzer(settings: Settings, max_requests_in_flight: int | None = None) -> AsyncIterator[Analyzer]:
     """An analyzer on the Triton of the settings. Opens also while Triton is away."""
-    async with open_triton(settings.triton_url, settings.inference_timeout_s) as triton:
+    async with open_triton(settings.triton_url, settings.inference_timeout_s, Access.of(settings)) as triton:
         analyzer = Analyzer(triton, settings, max_requests_in_flight)
         try:
             yield analyzer

@@ -17,6 +17,7 @@ from tritonclient.utils import InferenceServerException
 
 from services.common.errors import Rejected, Transient
 from services.common.traces import TRACEPARENT, child, traceparent_of
+from services.inference.access import ADVICE, OPEN, RESTRICTED, Access
 
 # The input was refused for what it is. Everything else (away, overloaded, out of time, a model that is loading or
 # whose backend crashed) may pass.
@@ -134,9 +135,9 @@ class TritonClient:
 
 
 @asynccontextmanager
-async def open_triton(url: str, timeout_s: float) -> AsyncIterator[TritonClient]:
+async def open_triton(url: str, timeout_s: float, access: Access = OPEN) -> AsyncIterator[TritonClient]:
     """A client for `host:port`; it connects with the first request, and again by itself whenever Triton was away."""
-    client = InferenceServerClient(
+    client = access.aio_client(
         url,
         # These replace the library's defaults, message sizes among them.
         channel_args=[
@@ -165,6 +166,8 @@ def triton_errors(model: str = "") -> Iterator[None]:
     except InferenceServerException as error:
         whom = f"Triton, model {model}" if model else "Triton"
         sentence = f"{whom}: {error.message()} ({error.status()})"
+        if RESTRICTED in error.message():
+            sentence = f"{sentence}; {ADVICE}"
         if error.status() in _REJECTING:
             raise Rejected(sentence) from error
         raise Transient(sentence, service="Triton") from error

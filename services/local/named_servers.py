@@ -42,7 +42,7 @@ async def require_answers(settings: Settings, named: NamedServers) -> None:
     if named.redis:
         questions.append(_ask("REDIS_URL", settings.redis_dsn, _ping(settings.redis_dsn)))
     if named.triton:
-        questions.append(_ask("TRITON_URL", f"grpc://{settings.triton_url}", _is_live(settings.triton_url)))
+        questions.append(_ask("TRITON_URL", f"grpc://{settings.triton_url}", _is_live(settings)))
     problems = [problem for problem in await asyncio.gather(*questions) if problem]
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -75,9 +75,9 @@ async def _ping(url: str) -> None:
         await client.ping()
 
 
-async def _is_live(url: str) -> None:
+async def _is_live(settings: Settings) -> None:
     # Imported here: it is large, and most runs use the embedded Triton.
-    from tritonclient.grpc.aio import InferenceServerClient  # noqa: PLC0415 - see above
+    from services.inference.access import Access  # noqa: PLC0415 - see above
 
-    async with InferenceServerClient(url) as client:
+    async with Access.of(settings).aio_client(settings.triton_url) as client:
         await client.is_server_live()

@@ -11,6 +11,7 @@ from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 from tritonclient.grpc.service_pb2 import RepositoryIndexResponse
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
+from services.inference.access import OPEN, Access
 from services.local.child import NeverReady
 
 TIMEOUT_S = 4.0
@@ -28,15 +29,16 @@ class Probe:
     It raises nothing but NeverReady, with the server's reason, where a model failed to load.
     """
 
-    def __init__(self, url: str, server_id: str, configs: Sequence[ModelConfig]) -> None:
+    def __init__(self, url: str, server_id: str, configs: Sequence[ModelConfig], access: Access = OPEN) -> None:
         self.url = url
+        self._access = access
         self.server_id = server_id
         self.configs = configs
         self._models = [_Model(config) for config in configs]
 
     async def __call__(self) -> bool:
         try:
-            async with asyncio.timeout(TIMEOUT_S), InferenceServerClient(self.url) as client:
+            async with asyncio.timeout(TIMEOUT_S), self._access.aio_client(self.url) as client:
                 metadata = await client.get_server_metadata()
                 if metadata.name != self.server_id:
                     return False

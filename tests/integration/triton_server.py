@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from services.inference.access import OPEN, Access
 from services.local.child import Child
 from services.local.triton import triton_child
 from services.local.triton_env import ensure_env
@@ -54,16 +55,19 @@ def child_of(work_dir: Path, model_repository: Path, ports: Sequence[int], flags
 
 @contextlib.contextmanager
 def running_triton(
-    work_dir: Path, model_repository: Path, flags: Sequence[str] = (), answering: Sequence[str] | None = None
+    work_dir: Path,
+    model_repository: Path,
+    flags: Sequence[str] = (),
+    answering: Sequence[str] | None = None,
+    access: Access = OPEN,
 ) -> Iterator[Running]:
     """A server that answers for these models, by default for all. For code outside an event loop, as fixtures are."""
     ports = free_ports(2)
     child = child_of(work_dir, model_repository, ports, flags)
-    if answering is not None:
-        probe = child.ready
-        assert isinstance(probe, Probe)
-        configs = [config for config in probe.configs if config.name in answering]
-        child = replace(child, ready=Probe(probe.url, probe.server_id, configs))
+    probe = child.ready
+    assert isinstance(probe, Probe)
+    configs = [config for config in probe.configs if answering is None or config.name in answering]
+    child = replace(child, ready=Probe(probe.url, probe.server_id, configs, access))
     with started(child) as process:
         yield Running(ports[0], ports[1], process.pid)
 

@@ -18,6 +18,7 @@ from services.api.statistics.triton_metrics import Hardware, read_hardware
 from services.api.statistics.window import Sample, Window, window_of
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.settings import Settings
+from services.inference.access import Access
 from services.inference.client import TritonClient, open_triton
 from services.inference.served import CANARY_SUFFIX, Models
 from services.inference.statistics import Statistics, parse_statistics
@@ -51,7 +52,7 @@ class Sources:
 async def open_sources(settings: Settings) -> AsyncIterator[Sources]:
     """Connections of their own: what is asked of the models does not wait for these, nor these for it."""
     async with (
-        open_triton(settings.triton_url, TRITON_TIMEOUT_S) as triton,
+        open_triton(settings.triton_url, TRITON_TIMEOUT_S, Access.of(settings)) as triton,
         httpx2.AsyncClient(timeout=TRITON_TIMEOUT_S) as http,
     ):
         url = settings.triton_metrics_url

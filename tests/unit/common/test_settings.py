@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -63,6 +64,12 @@ def test_urls_are_built_from_their_parts_with_passwords_quoted(monkeypatch: pyte
     settings = read_settings()
     assert settings.database_dsn == "postgresql://undertone:p%40ss%2Fword@localhost:5432/undertone"
     assert settings.redis_dsn == "redis://:a%3Ab@localhost:6379/0"
+
+
+def test_a_user_of_redis_is_part_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_USER", "work/er")
+    monkeypatch.setenv("REDIS_PASSWORD", "a@b")
+    assert read_settings().redis_dsn == "redis://work%2Fer:a%40b@localhost:6379/0"
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,3 +252,56 @@ def test_what_is_no_origin_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CORS_ORIGINS", written)
     with pytest.raises(ConfigurationError, match=r"CORS_ORIGINS: .*origins"):
         read_settings()
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> str:
+    file = tmp_path / "our ca.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    return str(file)
+
+
+def test_certificates_are_asked_for_by_the_urls(monkeypatch: pytest.MonkeyPatch, certificates: str) -> None:
+    quoted = certificates.replace("/", "%2F").replace(" ", "%20")
+    monkeypatch.setenv("POSTGRES_TLS_CA", certificates)
+    monkeypatch.setenv("REDIS_TLS_CA", certificates)
+    settings = read_settings()
+    assert settings.database_dsn.endswith(f"/undertone?sslmode=verify-full&sslrootcert={quoted}")
+    assert settings.redis_dsn == f"rediss://localhost:6379/0?ssl_ca_certs={quoted}"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@h/d?application_name=x")
+    monkeypatch.setenv("REDIS_URL", "rediss://h:1/0")
+    settings = read_settings()
+    assert settings.database_dsn.endswith(f"/d?application_name=x&sslmode=verify-full&sslrootcert={quoted}")
+    assert settings.redis_dsn == f"rediss://h:1/0?ssl_ca_certs={quoted}"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@h/d?sslmode=disable")
+    assert read_settings().database_dsn == "postgresql://u@h/d?sslmode=disable"
+
+
+def test_a_plain_url_beside_certificates_is_told_and_not_followed(
+    monkeypatch: pytest.MonkeyPatch, certificates: str
+) -> None:
+    monkeypatch.setenv("REDIS_TLS_CA", certificates)
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2@h:1/0")
+    with pytest.raises(ConfigurationError, match=r"REDIS_TLS_CA: .*rediss://") as refusal:
+        read_settings()
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_TLS_CA", "REDIS_TLS_CA", "TRITON_TLS_CA"])
+def test_a_file_without_certificates_is_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    (tmp_path / "key.pem").write_bytes(trustme.CA().private_key_pem.bytes())
+    for file in ("missing.pem", "empty.pem", "key.pem", "."):
+        monkeypatch.setenv(name, str(tmp_path / file))
+        with pytest.raises(ConfigurationError, match=rf"{name}: .*(cannot be read|no certificates)"):
+            read_settings()
+
+
+@pytest.mark.parametrize("key", ["two words", "grün"])
+def test_a_key_that_no_header_can_have_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TRITON_KEY", key)
+    with pytest.raises(ConfigurationError, match="TRITON_KEY: expected printable ASCII") as refusal:
+        read_settings()
+    assert key not in str(refusal.value)
