@@ -13,6 +13,7 @@ from typing import Any
 
 import hiredis
 import msgspec
+from opentelemetry.sdk.trace import TracerProvider
 from redis._parsers.encoders import Encoder
 from redis._parsers.resp2 import _AsyncRESP2Parser
 
@@ -21,6 +22,7 @@ from bench.paths import STARTER_MODELS
 from bench.report import table
 from export.spec import BUCKETS, lengths_on_cpu
 from services.api.feed.frames import new_post
+from services.api.feed.push_trace import pushing
 from services.api.metrics import ApiMetrics
 from services.api.statistics.arrivals import Arrivals
 from services.common.messages import (
@@ -32,10 +34,13 @@ from services.common.messages import (
     encode_message,
     encode_post,
 )
+from services.common.traces import child, shared, traced_by
 from services.inference.analyzer import Course, Inferred
 from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
+from services.ingester.post_traces import publishing
 from services.triton.backends.onnxruntime.length_groups import groups
+from services.worker import post_traces
 from services.worker.consumer import Entry
 from services.worker.journey import journey, passage
 
@@ -54,6 +59,10 @@ ANALYSIS = Analysis(
     emotion_confidence=0.8,
 )
 INFERRED = Inferred(at=1_700_000_000.0, took_ms=10.0, requests=4, split=None)
+PROVIDER = TracerProvider(shutdown_on_exit=False)
+TRACEPARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+# Of a batch of 256: four requests for each model.
+STEPS = ("tokenize", *["infer"] * 8, "store", "announce")
 PASSAGE = passage("worker", BATCH, Course(1_700_000_000.0, 1.0, INFERRED, INFERRED))
 
 
@@ -102,6 +111,25 @@ def by_python(reply: bytes) -> Any:
     return asyncio.run(parse())
 
 
+def spans(batch: Sequence[Post], entries: Sequence[Entry]) -> None:
+    """What ingester, worker and API do for the traces of a batch, but for their export."""
+    with publishing("stream", batch):
+        pass
+    begun = post_traces.begin(entries, "stream", "group")
+    with shared([*begun.values()]):
+        for step in STEPS:
+            with child(step, {"undertone.posts": len(batch)}):
+                pass
+    post_traces.end(begun)
+    with pushing(ResultsMessage(posts=()), 1):
+        pass
+
+
+def traced_spans(batch: Sequence[Post], entries: Sequence[Entry]) -> None:
+    with traced_by(PROVIDER, 0.01):
+        spans(batch, entries)
+
+
 def parts(texts: Sequence[str]) -> str:
     now = datetime.now(UTC)
     batch = [
@@ -114,6 +142,10 @@ def parts(texts: Sequence[str]) -> str:
     contents = [post.content for post in batch]
     reply = reply_of(batch)
     read = [Entry(f"1700000000000-{number}", entry) for number, entry in enumerate(entries)]
+    some_traced = [
+        Entry(entry.stream_id, {**entry.fields, b"traceparent": TRACEPARENT} if number % 100 == 0 else entry.fields)
+        for number, entry in enumerate(read)
+    ]
     arrivals = Arrivals(ApiMetrics())
     announced = ResultsMessage(
         posts=tuple(msgspec.structs.replace(post, queued_ms=1_700_000_000_000) for post in analysed)
@@ -127,6 +159,8 @@ def parts(texts: Sequence[str]) -> str:
         "WebSocket frame": lambda: [new_post(post) for post in analysed],
         "its journey, in the worker": lambda: [journey(entry, PASSAGE) for entry in read],
         "its latency, in the API": lambda: arrivals.note(announced),
+        "traces, which are off": lambda: spans(batch, read),
+        "traces of one post in a hundred": lambda: traced_spans(batch, some_traced),
     }
     return table(["part", "CPU us a post"], [[name, cpu_us(action)] for name, action in actions.items()])
 

@@ -16,7 +16,7 @@ from services.local.triton_machine import (
 )
 from services.local.triton_probe import Probe
 from services.local.triton_repository import read_models
-from services.local.triton_server import KILL_AFTER_S, find_installation
+from services.local.triton_server import KILL_AFTER_S, find_installation, trace_flags
 from services.local.triton_staging import stage_backends
 
 # Loading and warming up: seconds for the starter models, minutes for large ones on a slow disk.
@@ -93,16 +93,3 @@ def triton_child(
 
 def _load_models(model_repository: Path, config_name: str, only: Sequence[str]) -> list[str]:
     return [f"--load-model={name}" for name in only or model_names(model_repository, config_name)]
-
-
-def trace_flags(endpoint: str) -> list[str]:
-    """Triton's own spans go to this collector; none without. Only requests that bring a `traceparent` are traced."""
-    if not endpoint:
-        return []
-    return [
-        "--trace-config=mode=opentelemetry",
-        "--trace-config=level=TIMESTAMPS",
-        "--trace-config=rate=0",
-        f"--trace-config=opentelemetry,url={endpoint}/v1/traces",
-        "--trace-config=opentelemetry,resource=service.name=undertone-triton",
-    ]

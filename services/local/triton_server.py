@@ -62,6 +62,19 @@ def find_installation(env_dir: Path) -> Installation:
     return Installation(wheel, stub, _environment(env_dir, site.with_name("nvidia_pytriton.libs"), library))
 
 
+def trace_flags(endpoint: str) -> list[str]:
+    """Triton's own spans go to this collector; none without. Only requests that bring a `traceparent` are traced."""
+    if not endpoint:
+        return []
+    return [
+        "--trace-config=mode=opentelemetry",
+        "--trace-config=level=TIMESTAMPS",
+        "--trace-config=rate=0",
+        f"--trace-config=opentelemetry,url={endpoint}/v1/traces",
+        "--trace-config=opentelemetry,resource=service.name=undertone-triton",
+    ]
+
+
 def _environment(env_dir: Path, wheel_libraries: Path, python_library: Path) -> dict[str, str]:
     """The stub embeds Python, which finds its packages through the first `python3` on PATH."""
     return {

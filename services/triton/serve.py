@@ -18,7 +18,7 @@ from services.common.errors import ConfigurationError
 from services.local.cores import physical_cores
 from services.local.model_folders import CANARY_SUFFIX, model_names, threads_per_instance
 from services.local.triton_machine import check_shared_memory
-from services.local.triton_server import KILL_AFTER_S, Installation, find_installation
+from services.local.triton_server import KILL_AFTER_S, Installation, find_installation, trace_flags
 from services.local.triton_staging import stage_backends
 from services.triton import health
 
@@ -37,7 +37,9 @@ HEALTH_FAILURES = 3
 READY_TIMEOUT_S = 300.0
 
 
-def command(installation: Installation, backends: Path, config_name: str, key: str) -> list[str]:
+def command(
+    installation: Installation, backends: Path, config_name: str, key: str, traces_endpoint: str = ""
+) -> list[str]:
     """The server for other containers: gRPC and metrics everywhere, HTTP for the health check of this one."""
     names = model_names(REPOSITORY, config_name)
     if not names:
@@ -52,6 +54,7 @@ def command(installation: Installation, backends: Path, config_name: str, key: s
         f"--model-repository={REPOSITORY}",
         f"--backend-directory={backends}",
         f"--model-config-name={config_name}",
+        *trace_flags(traces_endpoint),
         *(f"--load-model={name}" for name in names),
     ]
 
@@ -102,7 +105,13 @@ def main() -> int:
         installation = find_installation(ENVIRONMENT)
         backends = stage_backends(installation.wheel, installation.stub, WORK)
         server = subprocess.Popen(
-            command(installation, backends, config_name, os.environ.get("TRITON_KEY", "")),
+            command(
+                installation,
+                backends,
+                config_name,
+                os.environ.get("TRITON_KEY", ""),
+                os.environ.get("TRACES_ENDPOINT", "").rstrip("/"),
+            ),
             env=environment(installation, config_name, os.environ),
             start_new_session=True,
         )

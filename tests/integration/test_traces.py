@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from services.common.messages import Post, encode_post
 from services.common.settings import Settings
 from services.common.streams import dead_letter_stream, open_redis
-from services.local.triton import trace_flags
+from services.local.triton_server import trace_flags
 from tests.collector import Collector, collecting
 from tests.conftest import ROOT
 from tests.embedded import free_port

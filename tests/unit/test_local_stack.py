@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,20 @@ def names(plan: Plan) -> list[list[str]]:
 def test_servers_then_services_then_the_source() -> None:
     assert names(plan_of(settings_of())) == [["triton", "postgres", "redis"], ["api", "worker"], ["ingester"]]
     assert names(plan_of(settings_of(), ingester=None))[1:] == [["api", "worker"]]
+
+
+def test_tritons_spans_go_where_those_of_the_services_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    child, given = stack.triton_child, dict[str, object]()
+
+    def noted(**options: Any) -> Child:
+        given.update(options)
+        return child(**options)
+
+    monkeypatch.setattr(stack, "triton_child", noted)
+    plan = plan_of(settings_of(traces_endpoint="http://collector:4318/"))
+    build_stages(plan, PASSWORDS)
+    assert given["traces_endpoint"] == "http://collector:4318"
+    assert service_environment(plan, PASSWORDS)["TRACES_ENDPOINT"] == "http://collector:4318"
 
 
 def test_servers_that_the_user_names_are_not_started() -> None:

@@ -204,6 +204,9 @@ def test_the_server_is_open_to_others_but_for_http_and_its_management(
     (tmp_path / "bin" / "tritonserver").touch(0o755)
     installation = Installation(tmp_path, tmp_path / "stub", {})
     command = serve.command(installation, tmp_path / "backends", "cpu", "secret")
+    assert not any(part.startswith("--trace-config") for part in command)
+    traced = serve.command(installation, tmp_path / "backends", "cpu", "secret", "http://jaeger:4318")
+    assert "--trace-config=opentelemetry,url=http://jaeger:4318/v1/traces" in traced
     assert {"--grpc-address=0.0.0.0", "--metrics-address=0.0.0.0", "--http-address=127.0.0.1"} < set(command)
     assert [part for part in command if part.startswith("--load-model")] == ["--load-model=a", "--load-model=b"]
     restricted = next(part for part in command if part.startswith("--grpc-restricted-protocol="))
