@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -57,11 +56,14 @@ def test_servers_then_services_then_the_source() -> None:
 
 
 def test_tritons_spans_go_where_those_of_the_services_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    child, given = stack.triton_child, dict[str, object]()
+    given: dict[str, object] = {}
 
-    def noted(**options: Any) -> Child:
+    async def ready() -> bool:
+        return True
+
+    def noted(**options: object) -> Child:
         given.update(options)
-        return child(**options)
+        return Child(name="triton", command=["triton"], environment={}, ready=ready)
 
     monkeypatch.setattr(stack, "triton_child", noted)
     plan = plan_of(settings_of(traces_endpoint="http://collector:4318/"))
