@@ -5,6 +5,8 @@ It needs the role that owns the schema; the workers then need no right to change
 
 import asyncio
 
+from prometheus_client import Gauge
+
 from services.common.background import heartbeat, in_background
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
@@ -12,10 +14,12 @@ from services.common.metrics import serve_metrics
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
-from services.worker.upkeep.metrics import HEARTBEAT
 from services.worker.upkeep.run import keep_storage
 
 log = get_logger(__name__)
+
+# Not where workers would have it, too, and never set it.
+HEARTBEAT = Gauge("undertone_keeper_heartbeat_timestamp_seconds", "When the event loop last ran")
 
 
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
