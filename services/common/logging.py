@@ -19,7 +19,7 @@ def configure_logging(service: str, level: str, log_format: str, *, traced: bool
         structlog.processors.StackInfoRenderer(),
     ]
     if traced:
-        processors.append(_add_trace)
+        processors.append(add_trace)
     if log_format == "json":
         structlog.contextvars.bind_contextvars(service=service)
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -44,7 +44,8 @@ def configure_logging(service: str, level: str, log_format: str, *, traced: bool
     )
 
 
-def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What is logged within a span, with its trace."""
     about = get_current_span().get_span_context()
     if about.is_valid:
         event["trace_id"] = f"{about.trace_id:032x}"

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from services.common import trace_export, traces
+from services.common.logging import add_trace
 from services.common.trace_export import MAX_QUEUE_SPANS, SPANS, Exporter, Processor, exporting
 from tests.unit.traced import Exported, tracing
 
@@ -47,6 +48,13 @@ def test_a_span_is_continued_in_another_process(exported: Exported) -> None:
     first.end()
     assert parents(exported) == {"first": None, "second": "first", "third": "second"}
     assert len({span.context.trace_id for span in exported.spans if span.context}) == 1
+
+
+@pytest.mark.usefixtures("exported")
+def test_a_line_of_the_log_names_the_trace_in_which_it_is_written() -> None:
+    with traces.continued(SAMPLED, "second", {}, SpanKind.CONSUMER):
+        assert add_trace(None, "info", {})["trace_id"] == "4b" * 16
+    assert add_trace(None, "info", {}) == {}
 
 
 def test_without_a_current_span_there_is_no_child(exported: Exported) -> None:
