@@ -30,11 +30,15 @@ export class ApiError extends Error {
 export const isMissing = (error: Error | null): boolean =>
   error instanceof ApiError && error.status === 404;
 
+/** Whether the server asks for a key. */
+export const isUnauthorized = (error: Error | null): boolean =>
+  error instanceof ApiError && error.status === 401;
+
 const TIMEOUT_MS = 15_000;
 /** Its database is away, and this is what it said so many seconds ago. */
 const STALE_HEADER = 'x-undertone-stale';
 /** What a server says of these is for people: what they asked for, or that it has no time for them. Others are faults. */
-const FOR_PEOPLE = new Set([400, 403, 404, 409, 413, 422, 424, 429, 503]);
+const FOR_PEOPLE = new Set([400, 401, 403, 404, 409, 413, 422, 424, 429, 503]);
 
 /** The API with the types of its OpenAPI document: `answer(api.GET('/api/health'))`. */
 export const api = createClient<paths>({

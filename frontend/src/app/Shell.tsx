@@ -3,6 +3,7 @@ import { Outlet } from 'react-router';
 import { Loading } from '@/components/QueryView';
 import { AlertBanner } from '@/features/alerts/AlertBanner';
 import { Header } from '@/features/header/Header';
+import { SignOut } from '@/features/session/SignOut';
 import { JourneyHost } from './JourneyHost';
 import { Navigation } from './Navigation';
 import { usePageChange } from './usePageChange';
@@ -18,7 +19,7 @@ export function Shell() {
       <a className="skip-link" href="#main">
         Skip to the page
       </a>
-      <Header navigation={<Navigation />} />
+      <Header navigation={<Navigation />} session={<SignOut />} />
       <main id="main" className="page" ref={main} tabIndex={-1}>
         <h1 className="sr-only">{name}</h1>
         <AlertBanner />

@@ -2,6 +2,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { acknowledge, takeBack } from '@/api/alerts';
 import type { Alert } from '@/api/model';
+import { useMayChange } from '@/api/session';
+import { AdminHint } from '@/components/AdminHint';
 import { Icon } from '@/components/Icon';
 import { applyAlert } from './cache';
 
@@ -9,6 +11,7 @@ const MOST_CHARS = 500;
 
 /** Says for everybody who looks that somebody looks after the alert, or takes that back. */
 export function Acknowledging({ alert }: { alert: Alert }) {
+  const mayChange = useMayChange();
   const client = useQueryClient();
   const [note, setNote] = useState('');
   const change = useMutation({
@@ -23,6 +26,7 @@ export function Acknowledging({ alert }: { alert: Alert }) {
     event.preventDefault();
     change.mutate(true);
   };
+  if (!mayChange) return <AdminHint what="Acknowledging an alert" />;
   return (
     <>
       {alert.acknowledgedAtMs === null ? (

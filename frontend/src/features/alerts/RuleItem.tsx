@@ -7,11 +7,12 @@ import { describeRule, describeValue, STATE_NAMES } from './ruleSentence';
 
 interface RuleItemProps {
   rule: AlertRule;
+  mayChange: boolean;
   onEdit: () => void;
   onDelete: () => void;
 }
 
-export function RuleItem({ rule, onEdit, onDelete }: RuleItemProps) {
+export function RuleItem({ rule, mayChange, onEdit, onDelete }: RuleItemProps) {
   return (
     <li
       className={`rule rule-${rule.enabled ? rule.state : 'off'}`}
@@ -30,11 +31,8 @@ export function RuleItem({ rule, onEdit, onDelete }: RuleItemProps) {
         {describeValue(rule)}
         {rule.webhooks.length > 0 && ` · tells ${rule.webhooks.join(', ')}`}
       </p>
-      {rule.built_in ? (
-        <BuiltInHint />
-      ) : (
-        <Actions rule={rule} onEdit={onEdit} onDelete={onDelete} />
-      )}
+      {rule.built_in && <BuiltInHint />}
+      {!rule.built_in && mayChange && <Actions rule={rule} onEdit={onEdit} onDelete={onDelete} />}
     </li>
   );
 }
@@ -50,7 +48,7 @@ function BuiltInHint() {
   );
 }
 
-function Actions({ rule, onEdit, onDelete }: RuleItemProps) {
+function Actions({ rule, onEdit, onDelete }: Omit<RuleItemProps, 'mayChange'>) {
   const client = useQueryClient();
   const change = useMutation({
     mutationFn: (enabled: boolean) => saveRule(rule.id, switched(rule, enabled)),

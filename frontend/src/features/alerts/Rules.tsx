@@ -2,6 +2,8 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { rulesQuery } from '@/api/alerts';
 import type { AlertRule } from '@/api/schema';
+import { useMayChange } from '@/api/session';
+import { AdminHint } from '@/components/AdminHint';
 import { Icon } from '@/components/Icon';
 import { Panel } from '@/components/Panel';
 import { QueryView } from '@/components/QueryView';
@@ -15,6 +17,7 @@ type Asked = { what: 'edit'; rule: AlertRule | null } | { what: 'delete'; rule: 
 
 /** What raises an alert: the rule of the settings and those made here. */
 export function Rules() {
+  const mayChange = useMayChange();
   const query = useQuery(rulesQuery);
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = () => setAsked(null);
@@ -25,15 +28,17 @@ export function Rules() {
       title="Rules"
       note={isFull ? `${own}: no more fit` : undefined}
       actions={
-        <button
-          type="button"
-          className="button"
-          disabled={isFull}
-          onClick={() => setAsked({ what: 'edit', rule: null })}
-        >
-          <Icon name="plus" />
-          New rule
-        </button>
+        mayChange && (
+          <button
+            type="button"
+            className="button"
+            disabled={isFull}
+            onClick={() => setAsked({ what: 'edit', rule: null })}
+          >
+            <Icon name="plus" />
+            New rule
+          </button>
+        )
       }
     >
       <QueryView query={query}>
@@ -44,12 +49,14 @@ export function Rules() {
                 <RuleItem
                   key={rule.id}
                   rule={rule}
+                  mayChange={mayChange}
                   onEdit={() => setAsked({ what: 'edit', rule })}
                   onDelete={() => setAsked({ what: 'delete', rule })}
                 />
               ))}
             </ul>
-            <Webhooks names={webhooks} />
+            {!mayChange && <AdminHint what="Changing rules and testing webhooks" />}
+            <Webhooks names={webhooks} mayTest={mayChange} />
             {asked?.what === 'edit' && (
               <RuleDialog rule={asked.rule} webhooks={webhooks} onClose={close} />
             )}

@@ -3,7 +3,7 @@ import { testWebhook } from '@/api/alerts';
 import { Icon } from '@/components/Icon';
 
 /** Who can be told, by name; their addresses stay on the server. */
-export function Webhooks({ names }: { names: string[] }) {
+export function Webhooks({ names, mayTest }: { names: string[]; mayTest: boolean }) {
   return (
     <div className="webhooks">
       <h3>Webhooks</h3>
@@ -15,7 +15,7 @@ export function Webhooks({ names }: { names: string[] }) {
       ) : (
         <ul data-testid="webhooks">
           {names.map((name) => (
-            <Webhook key={name} name={name} />
+            <Webhook key={name} name={name} mayTest={mayTest} />
           ))}
         </ul>
       )}
@@ -23,22 +23,24 @@ export function Webhooks({ names }: { names: string[] }) {
   );
 }
 
-function Webhook({ name }: { name: string }) {
+function Webhook({ name, mayTest }: { name: string; mayTest: boolean }) {
   const test = useMutation({ mutationFn: () => testWebhook(name) });
   const isFine = test.data?.delivered === true;
   const said = test.error?.message ?? test.data?.detail;
   return (
     <li className="webhook">
       <span>{name}</span>
-      <button
-        type="button"
-        className="link-button"
-        aria-label={`Send a test message to ${name}`}
-        disabled={test.isPending}
-        onClick={() => test.mutate()}
-      >
-        Test
-      </button>
+      {mayTest && (
+        <button
+          type="button"
+          className="link-button"
+          aria-label={`Send a test message to ${name}`}
+          disabled={test.isPending}
+          onClick={() => test.mutate()}
+        >
+          Test
+        </button>
+      )}
       <span role="status" className={isFine ? 'webhook-fine' : 'webhook-failed'}>
         {test.isPending && 'Sending…'}
         {!test.isPending && said !== undefined && (

@@ -5,7 +5,13 @@ import { Services } from './Services';
 import { ThemeSwitch } from './ThemeSwitch';
 import './header.css';
 
-export function Header({ navigation }: { navigation: ReactNode }) {
+interface HeaderProps {
+  navigation: ReactNode;
+  /** Whose page it is, where that matters. */
+  session?: ReactNode;
+}
+
+export function Header({ navigation, session }: HeaderProps) {
   return (
     <header className="header">
       <div className="header-inner">
@@ -17,6 +23,7 @@ export function Header({ navigation }: { navigation: ReactNode }) {
         <Connection />
         <Services />
         <ThemeSwitch />
+        {session}
       </div>
     </header>
   );

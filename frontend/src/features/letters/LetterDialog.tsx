@@ -9,7 +9,8 @@ import type { Asked } from './act';
 
 interface LetterDialogProps {
   id: string;
-  onAsk: (asked: Asked) => void;
+  /** null: we may only look. */
+  onAsk: ((asked: Asked) => void) | null;
   onClose: () => void;
 }
 
@@ -23,7 +24,7 @@ export function LetterDialog({ id, onAsk, onClose }: LetterDialogProps) {
   );
 }
 
-function Whole({ letter, onAsk }: { letter: WholeLetter; onAsk: (asked: Asked) => void }) {
+function Whole({ letter, onAsk }: { letter: WholeLetter; onAsk: ((asked: Asked) => void) | null }) {
   const { reason, error, deliveries, obstacle, cut, fields, stream_id } = letter;
   const choice = { ids: [letter.id] };
   return (
@@ -54,23 +55,25 @@ function Whole({ letter, onAsk }: { letter: WholeLetter; onAsk: (asked: Asked) =
           ))}
         </dl>
       )}
-      <div className="dialog-actions">
-        <button
-          type="button"
-          className="button"
-          disabled={obstacle !== null}
-          onClick={() => onAsk({ act: 'replay', choice, what: 'this letter' })}
-        >
-          Publish again
-        </button>
-        <button
-          type="button"
-          className="button button-danger"
-          onClick={() => onAsk({ act: 'drop', choice, what: 'this letter' })}
-        >
-          Drop
-        </button>
-      </div>
+      {onAsk !== null && (
+        <div className="dialog-actions">
+          <button
+            type="button"
+            className="button"
+            disabled={obstacle !== null}
+            onClick={() => onAsk({ act: 'replay', choice, what: 'this letter' })}
+          >
+            Publish again
+          </button>
+          <button
+            type="button"
+            className="button button-danger"
+            onClick={() => onAsk({ act: 'drop', choice, what: 'this letter' })}
+          >
+            Drop
+          </button>
+        </div>
+      )}
     </div>
   );
 }

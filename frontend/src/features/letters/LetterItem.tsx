@@ -7,7 +7,8 @@ import type { Asked } from './act';
 interface LetterItemProps {
   letter: LetterSummary;
   onOpen: () => void;
-  onAsk: (asked: Asked) => void;
+  /** null: we may only look. */
+  onAsk: ((asked: Asked) => void) | null;
 }
 
 /** What tells letters apart, for people and in the names of their buttons. */
@@ -37,24 +38,26 @@ export function LetterItem({ letter, onOpen, onAsk }: LetterItemProps) {
         >
           Show
         </button>
-        {obstacle === null && (
+        {onAsk !== null && obstacle === null && (
           <button
             type="button"
             className="link-button"
-            aria-label={`Publish ${name} again`}
+            aria-label={`Publish again: ${name}`}
             onClick={() => onAsk({ act: 'replay', choice, what: name })}
           >
             Publish again
           </button>
         )}
-        <button
-          type="button"
-          className="link-button"
-          aria-label={`Drop ${name}`}
-          onClick={() => onAsk({ act: 'drop', choice, what: name })}
-        >
-          Drop
-        </button>
+        {onAsk !== null && (
+          <button
+            type="button"
+            className="link-button"
+            aria-label={`Drop ${name}`}
+            onClick={() => onAsk({ act: 'drop', choice, what: name })}
+          >
+            Drop
+          </button>
+        )}
       </p>
     </li>
   );

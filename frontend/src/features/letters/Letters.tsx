@@ -1,6 +1,8 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { dropLetters, LETTERS_KEY, lettersQuery, replayLetters } from '@/api/deadLetters';
+import { useMayChange } from '@/api/session';
+import { AdminHint } from '@/components/AdminHint';
 import { ConfirmDialog } from '@/components/ConfirmDialog';
 import { Panel } from '@/components/Panel';
 import { QueryView, State } from '@/components/QueryView';
@@ -27,10 +29,13 @@ export function Letters() {
       if (openId !== null) close();
     },
   });
-  const ask = (next: Asked) => {
-    acting.reset();
-    setAsked(next);
-  };
+  const mayChange = useMayChange();
+  const ask = mayChange
+    ? (next: Asked) => {
+        acting.reset();
+        setAsked(next);
+      }
+    : null;
   const first = query.data?.pages[0];
   const letters = query.data?.pages.flatMap((page) => page.letters) ?? [];
   return (
@@ -50,6 +55,7 @@ export function Letters() {
             <State title="No dead letters" text="Every post so far could be analysed and stored." />
           ) : (
             <>
+              {!mayChange && <AdminHint what="Publishing letters again or dropping them" />}
               <Reasons total={total} byReason={by_reason} onAsk={ask} />
               {letters.length === 0 && (
                 <State title="None of this reason" text="They were published again or dropped." />

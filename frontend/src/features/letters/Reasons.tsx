@@ -5,7 +5,8 @@ import { useLetterSearch } from './useLetterSearch';
 interface ReasonsProps {
   total: number;
   byReason: Record<string, number>;
-  onAsk: (asked: Asked) => void;
+  /** null: we may only look. */
+  onAsk: ((asked: Asked) => void) | null;
 }
 
 /** How many of each reason: a filter, and below it what can be done with all of them. */
@@ -36,24 +37,26 @@ export function Reasons({ total, byReason, onAsk }: ReasonsProps) {
           />
         ))}
       </fieldset>
-      <div className="reason-actions">
-        <button
-          type="button"
-          className="button"
-          disabled={count === 0}
-          onClick={() => onAsk({ act: 'replay', choice, what })}
-        >
-          Publish {reason === null ? 'all' : 'these'} again
-        </button>
-        <button
-          type="button"
-          className="button"
-          disabled={count === 0}
-          onClick={() => onAsk({ act: 'drop', choice, what })}
-        >
-          Drop {reason === null ? 'all' : 'these'}
-        </button>
-      </div>
+      {onAsk !== null && (
+        <div className="reason-actions">
+          <button
+            type="button"
+            className="button"
+            disabled={count === 0}
+            onClick={() => onAsk({ act: 'replay', choice, what })}
+          >
+            Publish {reason === null ? 'all' : 'these'} again
+          </button>
+          <button
+            type="button"
+            className="button"
+            disabled={count === 0}
+            onClick={() => onAsk({ act: 'drop', choice, what })}
+          >
+            Drop {reason === null ? 'all' : 'these'}
+          </button>
+        </div>
+      )}
     </div>
   );
 }

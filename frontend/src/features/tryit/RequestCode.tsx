@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useSession } from '@/api/session';
 import { CopyButton } from '@/components/CopyButton';
 import { Panel } from '@/components/Panel';
 import { Scroller } from '@/components/Scroller';
@@ -15,7 +16,7 @@ type Language = (typeof LANGUAGES)[number]['value'];
 export function RequestCode({ texts }: { texts: readonly string[] }) {
   const [language, setLanguage] = useState<Language>('curl');
   const write = language === 'curl' ? curlCommand : pythonProgram;
-  const code = write(window.location.origin, texts);
+  const code = write(window.location.origin, texts, useSession()?.required);
   return (
     <Panel
       title="The same as a request"

@@ -10,14 +10,18 @@ export function textsOf(typed: string, isLineByLine: boolean): string[] {
   return texts.filter((text) => text.trim() !== '');
 }
 
+/** Where the commands look for a key, so that none is in a shell's history. */
+const KEY_VARIABLE = 'UNDERTONE_KEY';
+
 /** For a POSIX shell: in single quotes nothing is special but a single quote. */
-export function curlCommand(origin: string, texts: readonly string[]): string {
+export function curlCommand(origin: string, texts: readonly string[], needsKey = false): string {
   const body = JSON.stringify(request(texts)).replaceAll("'", `'\\''`);
-  return `curl ${origin}/api/analyze \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
+  const key = needsKey ? `  -H "Authorization: Bearer $${KEY_VARIABLE}" \\\n` : '';
+  return `curl ${origin}/api/analyze \\\n${key}  -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
 
 /** With nothing but the standard library. */
-export function pythonProgram(origin: string, texts: readonly string[]): string {
+export function pythonProgram(origin: string, texts: readonly string[], needsKey = false): string {
   // A JSON string of ASCII is a Python string as well, except for the pairs that stand for one code point.
   const literal = (text: string) =>
     JSON.stringify(text).replace(/[\u{10000}-\u{10ffff}]|[^\0-\u{7f}]/gu, escaped);
@@ -25,13 +29,14 @@ export function pythonProgram(origin: string, texts: readonly string[]): string 
     texts.length === 1
       ? `{"text": ${literal(texts[0] ?? '')}}`
       : `{"texts": [${texts.map(literal).join(', ')}]}`;
+  const key = needsKey ? `, "Authorization": "Bearer " + os.environ["${KEY_VARIABLE}"]` : '';
   return `import json
-import urllib.request
+${needsKey ? 'import os\n' : ''}import urllib.request
 
 request = urllib.request.Request(
     "${origin}/api/analyze",
     data=json.dumps(${value}).encode(),
-    headers={"Content-Type": "application/json"},
+    headers={"Content-Type": "application/json"${key}},
 )
 with urllib.request.urlopen(request) as response:
     print(json.load(response))

@@ -102,3 +102,15 @@ test('an answer is shown with every score, the greatest first, until it is forgo
   fireEvent.click(screen.getByText('Forget them'));
   expect(screen.queryByTestId('try-sentiment')).toBeNull();
 });
+
+test('where keys are asked for the commands take one from the environment', () => {
+  expect(curlCommand('http://h', ['a'], true)).toContain(
+    `-H "Authorization: Bearer $UNDERTONE_KEY" \\\n`,
+  );
+  expect(curlCommand('http://h', ['a'])).not.toContain('Authorization');
+  expect(pythonProgram('http://h', ['a'], true)).toContain('import os\nimport urllib.request\n');
+  expect(pythonProgram('http://h', ['a'], true)).toContain(
+    `"Authorization": "Bearer " + os.environ["UNDERTONE_KEY"]}`,
+  );
+  expect(pythonProgram('http://h', ['a'])).not.toContain('os.environ');
+});
