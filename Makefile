@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env
+.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env test-compose
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/i
 
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
+
+test-compose: $(VENV)/.dev ## the compose files for real, in containers; without Docker it starts an engine for the while (Debian, as root)
+	$(BIN)/python -m tests.compose $(ARGS)
 
 fuzz: $(VENV)-fuzz/.stamp .local/triton/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
 	$(VENV)-fuzz/bin/python -m tests.fuzz $(ARGS)

@@ -24,6 +24,10 @@ class Unhealthy(Exception):
     """The message says which model does not answer, and how."""
 
 
+class NotLoaded(Unhealthy):
+    """The server is up, and it is up only when it has tried every model."""
+
+
 def check(url: str = URL, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
     """The models, each of which has just answered; Unhealthy otherwise."""
     index = _ask(f"{url}/v2/repository/index", {}, timeout_s)
@@ -31,7 +35,7 @@ def check(url: str = URL, timeout_s: float = TIMEOUT_S) -> Sequence[str]:
     missing = {entry["name"] for entry in index if not _is_optional(entry["name"])} - ready
     if missing or not ready:
         reasons = " ".join(entry["reason"] for entry in index if entry["name"] in missing and entry.get("reason"))
-        raise Unhealthy(f"not loaded: {', '.join(sorted(missing)) or 'any model'} {reasons}".strip())
+        raise NotLoaded(f"not loaded: {', '.join(sorted(missing)) or 'any model'} {reasons}".strip())
     for name in sorted(ready):
         model = f"{url}/v2/models/{name}"
         config = _ask(f"{model}/config", None, timeout_s)

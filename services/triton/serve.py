@@ -86,7 +86,8 @@ def serve(server: subprocess.Popen[bytes], stopping: threading.Event) -> int:
             health.check()
             has_answered, failures = True, 0
         except health.Unhealthy as error:
-            failures += has_answered or time.monotonic() > ready_by
+            could_answer = has_answered or isinstance(error, health.NotLoaded) or time.monotonic() > ready_by
+            failures += could_answer
             if failures >= HEALTH_FAILURES:
                 print(f"ends, to be started again: {error}", file=sys.stderr)
                 return 1

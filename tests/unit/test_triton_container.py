@@ -118,7 +118,7 @@ def test_a_model_that_gives_no_numbers_is_unhealthy(triton: FakeTriton, answer: 
 )
 def test_a_model_that_is_not_loaded_is_unhealthy(triton: FakeTriton, index: list[dict[str, str]]) -> None:
     triton.index = index
-    with pytest.raises(health.Unhealthy, match="not loaded"):
+    with pytest.raises(health.NotLoaded):
         health.check(triton.url)
 
 
@@ -179,6 +179,18 @@ def test_the_container_ends_when_models_never_answer(
 
     def check() -> None:
         raise health.Unhealthy("no answer")
+
+    monkeypatch.setattr(health, "check", check)
+    assert serve.serve(server, threading.Event()) == 1
+
+
+def test_the_container_ends_when_a_model_could_not_be_loaded(
+    server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "HEALTH_INTERVAL_S", 0.01)
+
+    def check() -> None:
+        raise health.NotLoaded("no such file")
 
     monkeypatch.setattr(health, "check", check)
     assert serve.serve(server, threading.Event()) == 1
