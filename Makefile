@@ -75,6 +75,7 @@ outage: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## an hour wi
 lint: $(VENV)/.dev frontend/node_modules/.stamp ## ruff and biome, no warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint $$(git ls-files '*Dockerfile')
 	cd frontend && $(NPM) run --silent lint
 
 types: $(VENV)/.dev frontend/node_modules/.stamp ## mypy --strict and tsc

@@ -37,7 +37,11 @@ STAND_INS = {
     "redis:8.0": "redis",
     "postgres:17-trixie": "postgres",
     "prom/prometheus:v2.53.3": "prometheus",
+    "prometheuscommunity/postgres-exporter:v0.17.1": "postgres-exporter",
+    "oliver006/redis_exporter:v1.69.0-alpine": "redis-exporter",
 }
+# Of the packet filter, those that the engine writes to.
+TABLES = {"filter": ("INPUT", "FORWARD", "OUTPUT"), "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")}
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
@@ -110,7 +114,7 @@ def running(cache: Path) -> Iterator[Mapping[str, str]]:
     }
     with ExitStack() as undo:
         for save, restore in (("iptables-save", "iptables-restore"), ("ip6tables-save", "ip6tables-restore")):
-            undo.callback(_run, restore, text=_run(save))
+            undo.callback(_run, restore, text=_whole(_run(save)))
         undo.callback(IP_FORWARD.write_text, IP_FORWARD.read_text())
         undo.callback(subprocess.run, ["ip", "link", "delete", "docker0"], check=False, capture_output=True)
         work.mkdir(parents=True, exist_ok=True)
@@ -131,6 +135,14 @@ def running(cache: Path) -> Iterator[Mapping[str, str]]:
             yield environment
         finally:
             _stop(dockerd, environment)
+
+
+def _whole(rules: str) -> str:
+    """As `iptables-save` has them, with the tables that are not there yet: restored, they are empty."""
+    empty = {table: "".join(f":{chain} ACCEPT [0:0]\n" for chain in chains) for table, chains in TABLES.items()}
+    return rules + "".join(
+        f"*{table}\n{chains}COMMIT\n" for table, chains in empty.items() if f"*{table}\n" not in rules
+    )
 
 
 def _fetch(cache: Path, programs: Path) -> None:
