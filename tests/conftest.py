@@ -1,13 +1,17 @@
 """Real servers for every test that asks for one: started once, each test with a database and keys of its own."""
 
 import asyncio
+import functools
 import itertools
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import certifi
 import pytest
 import redis.asyncio
 
@@ -26,10 +30,26 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def read_authorities_once() -> Iterator[None]:
+    """Every HTTP client reads the certificates of all authorities, which takes longer than most tests."""
+    create = ssl.create_default_context
+    of_all = functools.cache(create)
+
+    def create_or_share(*args: Any, **options: Any) -> ssl.SSLContext:
+        # Contexts with other certificates are changed by those who make them.
+        is_of_all = not args and options in ({"cafile": certifi.where()}, {"cafile": os.environ.get("SSL_CERT_FILE")})
+        return (of_all if is_of_all else create)(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create_or_share)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The DSN of a real PostgreSQL, with a migrated template database."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as dsn:
+    with running_postgres(tmp_path_factory.mktemp("postgres"), fsync=False) as dsn:
         asyncio.run(_make_template(dsn))
         yield dsn
 
@@ -73,7 +93,7 @@ async def _database(dsn: str, template: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real Redis (Valkey)."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+    with running_redis(tmp_path_factory.mktemp("redis"), appendfsync="no") as url:
         yield url
 
 

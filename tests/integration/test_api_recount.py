@@ -56,18 +56,20 @@ async def insert_rows(database: asyncpg.Connection, count: int, seed: int) -> li
                 confidence=chance.random(),
             )
         )
-        await insert(
-            database,
-            rows[-1].post_id,
-            source=rows[-1].source,
-            label=rows[-1].label,
-            emotion=rows[-1].emotion,
-            content=rows[-1].content,
-            created_at=rows[-1].created_at,
-            ingested_at=rows[-1].ingested_at,
-            confidence=rows[-1].confidence,
-            counted=False,
-        )
+    async with database.transaction():
+        for row in rows:
+            await insert(
+                database,
+                row.post_id,
+                source=row.source,
+                label=row.label,
+                emotion=row.emotion,
+                content=row.content,
+                created_at=row.created_at,
+                ingested_at=row.ingested_at,
+                confidence=row.confidence,
+                counted=False,
+            )
     await count_again(database)
     return sorted(rows, key=lambda row: row.ingested_at, reverse=True)
 
