@@ -6,7 +6,7 @@ from time import monotonic, perf_counter
 
 import msgspec
 from fastapi import APIRouter, WebSocket
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from services.api.dependencies import StateDep
 from services.api.feed import frames
@@ -58,7 +58,7 @@ async def live(websocket: WebSocket, state: StateDep) -> None:
     except TooManyClients:
         metrics.refused.labels("full").inc()
         code = TRY_AGAIN_LATER
-        await websocket.close(TRY_AGAIN_LATER, "too many clients; try again later")
+        await _say_goodbye(websocket, TRY_AGAIN_LATER, "too many clients; try again later")
     finally:
         stayed_s = monotonic() - opened_at
         metrics.closed(code)
@@ -81,11 +81,16 @@ async def _serve(websocket: WebSocket, queue: FrameQueue, state: State) -> int:
         code = TRY_AGAIN_LATER
         state.metrics.live.refused.labels("slow").inc()
         log.info("slow_client_closed", client=websocket.client and websocket.client.host)
-        await websocket.close(TRY_AGAIN_LATER, "too slow; try again later")
+        await _say_goodbye(websocket, TRY_AGAIN_LATER, "too slow; try again later")
     except* QueueClosed:
         code = GOING_AWAY
-        await websocket.close(GOING_AWAY, "the server is going away")
+        await _say_goodbye(websocket, GOING_AWAY, "the server is going away")
     return code
+
+
+async def _say_goodbye(websocket: WebSocket, code: int, reason: str) -> None:
+    with suppress(WebSocketDisconnect, WebSocketDisconnected):  # it has just left by itself
+        await websocket.close(code, reason)
 
 
 def _code_of(group: BaseExceptionGroup[WebSocketDisconnect]) -> int:
