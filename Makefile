@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env test-compose
+.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env test-compose
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ types: $(VENV)/.dev frontend/node_modules/.stamp ## mypy --strict and tsc
 	cd services/triton/backends/onnxruntime && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --explicit-package-bases .
 	cd frontend && $(NPM) run --silent types
 
+audit: $(VENV)-audit/.stamp ## known faults in our Python and in every locked package, and secrets in any file
+	@PATH="$(CURDIR)/$(VENV)-audit/bin:$(CURDIR)/.local/tools/node/bin:$$PATH" .ci/audit
+
 format: $(VENV)/.dev frontend/node_modules/.stamp ## format everything
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -105,7 +108,7 @@ locks: $(VENV)/.dev ## resolve the exact versions again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built (keeps the data in .local)
-	rm -rf $(VENV) $(VENV)-export $(VENV)-fuzz frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
+	rm -rf $(VENV) $(VENV)-export $(VENV)-fuzz $(VENV)-audit frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the data, logs and passwords of `make run` as well
@@ -148,6 +151,12 @@ $(VENV)-fuzz/.stamp: requirements/fuzz.txt requirements/dev.txt
 	@$(VENV)-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(VENV)-audit/.stamp: requirements/audit.txt
+	@$(PYTHON) -m venv $(VENV)-audit
+	@echo 'installing what looks for known faults (1 minute) ...'
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .local/triton/.stamp: requirements/triton.txt services/local/triton_env.py | $(VENV)/.run
 	@$(BIN)/python -m services.local.triton_env --dir .local/triton/env
 	@touch $@
@@ -167,6 +176,8 @@ endif
 	@$(PYTHON) -m venv .local/tools/node
 	@.local/tools/node/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+audit: $(NODE_TOOLS)
 
 frontend/node_modules/.stamp: frontend/package-lock.json $(NODE_TOOLS)
 	@echo 'installing what the dashboard is built with ...'

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 CANARY_SUFFIX = "_canary"
 # Where TensorRT's engines are kept. One level: ONNX Runtime creates the folder, but not those above it.
-TENSORRT_CACHE = "/tmp/undertone-tensorrt"
+TENSORRT_CACHE = "/tmp/undertone-tensorrt"  # nosec B108 # a volume of Triton's container
 TENSORRT_WORKSPACE_BYTES = 4 * 2**30
 GPU_MEMORY_LIMIT_BYTES = 8 * 2**30
 # Rows a request at most. A processor gains nothing beyond 64; a GPU is not full below 256 short rows.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import pickle
+import pickle  # nosec B403 # for its exception alone
 import re
 import zipfile
 from collections.abc import Callable, Iterable

@@ -41,7 +41,7 @@ def minilm_folder() -> Path:
 
 
 def load_minilm() -> Any:
-    return BertModel.from_pretrained(minilm_folder(), attn_implementation="eager").eval()
+    return BertModel.from_pretrained(minilm_folder(), attn_implementation="eager").eval()  # nosec B615 # a folder
 
 
 def embedding_rows(bert: Any, vocabulary: Vocabulary) -> torch.Tensor:

@@ -6,7 +6,7 @@ from services.local.stack import Plan
 
 def summary(plan: Plan, seconds: float) -> list[str]:
     s = plan.settings
-    host = LOOPBACK if s.api_host in {"0.0.0.0", "::", ""} else s.api_host
+    host = LOOPBACK if s.api_host in {"0.0.0.0", "::", ""} else s.api_host  # nosec B104 # compared, not listened on
     address = f"http://{f'[{host}]' if ':' in host else host}:{s.api_port}"
     built = (s.frontend_dist / "index.html").is_file()
     rows = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.common.errors import ConfigurationError
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # no folder for temporary files
 # Requests travel between the server and each model's process in shared memory.
 MIN_SHARED_MEMORY_MB = 256
 _ASK_PYTHON = (

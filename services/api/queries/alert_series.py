@@ -103,6 +103,7 @@ async def _matching_ids(held: PoolConnectionProxy, rule: Rule, start: datetime, 
             arguments.append(value)
             conditions += f" AND {condition.format(f'${len(arguments)}')}"
     rows = await held.fetch(
-        f"SELECT p.id FROM {current_analyses('$1', '$2')}{conditions} ORDER BY p.id DESC LIMIT $3", *arguments
+        f"SELECT p.id FROM {current_analyses('$1', '$2')}{conditions} ORDER BY p.id DESC LIMIT $3",  # nosec B608 # constants with $n
+        *arguments,
     )
     return [row["id"] for row in rows]

@@ -111,7 +111,7 @@ async def raise_alert(
         VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (alert_type) WHERE resolved_at IS NULL DO NOTHING
         RETURNING {ALERT_COLUMNS}
-        """,
+        """,  # nosec B608 # columns
         rule.alert_type,
         rule.threshold,
         rule.value(window),
@@ -142,7 +142,7 @@ async def _resolve(held: PoolConnectionProxy, alert_type: str, resolved: object)
            SET resolved_at = now(), details = details || jsonb_build_object('resolved', $2::jsonb)
          WHERE alert_type = $1 AND resolved_at IS NULL
         RETURNING {ALERT_COLUMNS}
-        """,
+        """,  # nosec B608 # columns
         alert_type,
         msgspec.json.encode(resolved).decode(),
     )

@@ -28,7 +28,7 @@ _OF = "($3::text IS NULL OR source = $3) AND ($4::text IS NULL OR sentiment_labe
 # Days with posts of the source and label of which some were written in the times asked for (`inside`: all of them).
 _MATCHING_DAYS = f"""
     SELECT day, bool_and({_INSIDE}) AS inside FROM sentiment_days WHERE {_OF} GROUP BY day HAVING bool_or({_DATED})
-"""
+"""  # nosec B608 # the constants above
 _MATCHING_PARTS = """
     SELECT {width} AS begin, bool_and({inside}) AS inside
       FROM unnest($5::timestamptz[]) AS wholes (whole), LATERAL (

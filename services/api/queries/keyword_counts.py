@@ -23,7 +23,7 @@ _NEXT_ID = "SELECT min(id) FROM social_media_posts WHERE id >= $1 AND id < $2"
 _NEW_POSTS = f"""
     SELECT p.id, p.source, p.content, a.sentiment_label, coalesce(a.emotion, '') AS emotion
       FROM {current_analyses("$1", "$2")} ORDER BY p.id
-"""
+"""  # nosec B608 # the constant range $1, $2
 
 
 @dataclass
@@ -69,7 +69,7 @@ async def add_counts(held: PoolConnectionProxy, counts: Mapping[tuple[int, datet
            SET posts = m.posts + excluded.posts, matching = m.matching + excluded.matching,
                newest_ids = (m.newest_ids || excluded.newest_ids)
                             [greatest(1, cardinality(m.newest_ids || excluded.newest_ids) - {NEWEST_POSTS - 1}):]
-        """,
+        """,  # nosec B608 # a number of ours
         [rule_id for rule_id, _ in counts],
         [minute for _, minute in counts],
         [count.posts for count in counts.values()],

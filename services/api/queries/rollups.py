@@ -131,7 +131,8 @@ async def read_sums(
         return []
     grouping = f" GROUP BY {', '.join(str(number + 1) for number in range(len(keys)))}" if keys else ""
     rows: list[Record] = await held.fetch(
-        f"SELECT {', '.join((*keys, *sums))} FROM ({' UNION ALL '.join(selects)}) AS parts{grouping}", *bound.values
+        f"SELECT {', '.join((*keys, *sums))} FROM ({' UNION ALL '.join(selects)}) AS parts{grouping}",  # nosec B608 # constants of callers
+        *bound.values,
     )
     return rows
 
@@ -156,10 +157,10 @@ def _select(kind: Kind, part: Part, filters: str, bound: _Arguments) -> str:
                 SELECT p.ingested_at AS bucket, p.source, a.sentiment_label, coalesce(a.emotion, '') AS emotion,
                        1 AS posts, a.confidence_score::double precision AS confidence_sum
                   FROM {current_analyses(*ids)} AND p.ingested_at >= {start} AND p.ingested_at < {end}
-            ) AS cut WHERE true{filters}"""
+            ) AS cut WHERE true{filters}"""  # nosec B608 # constants with $n
     columns = "NULL AS emotion, posts, confidence_sum"
     if kind == "emotion":
         columns = "emotion, posts, NULL::double precision AS confidence_sum"
     return f"""
             SELECT {part.width} AS bucket, source, sentiment_label, {columns} FROM {kind}_{part.width}s
-             WHERE {part.width} >= {start} AND {part.width} < {end}{filters}"""
+             WHERE {part.width} >= {start} AND {part.width} < {end}{filters}"""  # nosec B608 # names by Kind and Width, constants with $n

@@ -43,20 +43,20 @@ class Statement:
     def has(self, table: str, key: str, own_key: str, conditions: list[str]) -> str:
         """A condition on the row of another table. Not EXISTS: that may be answered by reading the whole table."""
         where = " AND ".join([f"{key} = {own_key}", self.in_range(key), *conditions])
-        return f"coalesce((SELECT true FROM {table} WHERE {where} LIMIT 1), false)"
+        return f"coalesce((SELECT true FROM {table} WHERE {where} LIMIT 1), false)"  # nosec B608 # constants with $n
 
     def all_match(self) -> str:
         """The ids of the last argument's number of posts, as an array."""
         order = f"ORDER BY id DESC LIMIT ${len(self.arguments) + 1}"
-        found = f"SELECT {self.key} AS id FROM {self.table} WHERE {' AND '.join(self.found_by)}"
+        found = f"SELECT {self.key} AS id FROM {self.table} WHERE {' AND '.join(self.found_by)}"  # nosec B608 # constants with $n
         if not self.by_words:
-            return f"SELECT coalesce(array_agg(id), '{{}}') FROM ({found} {order}) AS found"
+            return f"SELECT coalesce(array_agg(id), '{{}}') FROM ({found} {order}) AS found"  # nosec B608 # constants with $n
         # Apart, so that the planner does not see the limit: it guesses how many posts have a word, mostly wrongly, and
         # would go through all of them in the hope of an early end.
         return f"""
             WITH found AS MATERIALIZED ({found})
             SELECT coalesce(array_agg(id), '{{}}')
-              FROM (SELECT id FROM found WHERE {" AND ".join(self.checked) or "true"} {order}) AS matching"""
+              FROM (SELECT id FROM found WHERE {" AND ".join(self.checked) or "true"} {order}) AS matching"""  # nosec B608 # constants with $n
 
     def some_match(self) -> str:
         """Looks at the last argument's number of posts: ids of those that match, the last one of all, their number."""
@@ -65,7 +65,7 @@ class Statement:
                    min(id) AS last, count(*) AS examined
               FROM (SELECT {self.key} AS id, {" AND ".join(self.checked)} AS matches FROM {self.table}
                      WHERE {" AND ".join(self.found_by)}
-                     ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS looked_at"""
+                     ORDER BY {self.key} DESC LIMIT ${len(self.arguments) + 1}) AS looked_at"""  # nosec B608 # constants with $n
 
 
 def statement_for(filters: PostFilters, span: Range, *, by_words: bool) -> Statement:

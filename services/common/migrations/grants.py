@@ -44,7 +44,7 @@ IS_OWNER = f"SELECT current_user = '{MIGRATE}'"
 OWN = f"""
     SELECT relname, relkind = 'S' AS is_sequence FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relowner = '{MIGRATE}'::regrole
-"""
+"""  # nosec B608 # a role's constant name
 
 
 def grants(tables: Collection[str], sequences: Collection[str]) -> list[str]:

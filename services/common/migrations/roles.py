@@ -90,7 +90,7 @@ _OF_OTHERS = f"""
      WHERE pronamespace = 'public'::regnamespace
        AND proowner IN (SELECT owner FROM owners) AND proowner <> '{MIGRATE}'::regrole
        AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
-"""
+"""  # nosec B608 # a role's constant name
 
 
 async def make_roles(dsn: str, passwords: dict[str, str]) -> None:

@@ -39,7 +39,7 @@ async def close_buckets(held: asyncpg.Connection, lag: timedelta = LAG) -> None:
             if before > closed:
                 for statement in _DERIVE:
                     await held.execute(statement.format(to=to, of=of), closed, before, width)
-                await held.execute(f"UPDATE rollup_progress SET {to}s_before = $1", before)
+                await held.execute(f"UPDATE rollup_progress SET {to}s_before = $1", before)  # nosec B608 # a name of _LEVELS
 
 
 async def quiet_before(held: asyncpg.Connection, lag: timedelta) -> datetime:

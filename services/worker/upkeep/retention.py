@@ -33,7 +33,7 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
                 beyond = start_of(partition["day"]) + DAY
                 for table in ("sentiment", "emotion"):
                     for width in ("minute", "ten_minute", "hour", "day"):
-                        await held.execute(f"DELETE FROM {table}_{width}s WHERE {width} < $1", beyond)
+                        await held.execute(f"DELETE FROM {table}_{width}s WHERE {width} < $1", beyond)  # nosec B608 # the names above
                 await _take_out(held, partition["suffix"])
             log.info("dropped an old day", day=str(partition["day"]))
         await _forget_batches(held, retention_days)
@@ -64,7 +64,7 @@ async def _forget_batches(held: asyncpg.Connection, retention_days: int) -> None
                                                    AT TIME ZONE 'UTC') ORDER BY id LIMIT {KEYS_AT_ONCE}),
                  gone AS (DELETE FROM analysis_batches b USING chunk WHERE b.id = chunk.id)
             SELECT count(*) FROM chunk
-            """,
+            """,  # nosec B608 # a number of ours
             retention_days,
         )
 
@@ -79,7 +79,7 @@ async def _forget(held: asyncpg.Connection, table: str) -> None:
                  gone AS (DELETE FROM social_media_post_keys k USING chunk
                            WHERE k.post_id = chunk.post_id AND k.id = chunk.id)
             SELECT max(id) FROM chunk
-            """,
+            """,  # nosec B608 # names of the pattern above
             last,
         )
     await held.execute(f"DROP TABLE {table}")
