@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -161,7 +162,12 @@ class _Run:
 
 def _means(before: ModelStatistics, after: ModelStatistics) -> tuple[float, float]:
     """Rows an execution, and milliseconds in the queue."""
-    executions = after.execution_count - before.execution_count
-    rows = after.inference_count - before.inference_count
+    executions = _executions(after) - _executions(before)
+    rows = sum(size * count for size, count in executions.items())
     first, last = before.inference_stats.queue, after.inference_stats.queue
-    return rows / max(1, executions), (last.ns - first.ns) / max(1, last.count - first.count) / 1e6
+    return rows / max(1, executions.total()), (last.ns - first.ns) / max(1, last.count - first.count) / 1e6
+
+
+def _executions(statistics: ModelStatistics) -> Counter[int]:
+    """How many there were of each number of rows; unlike the totals of both, they are counted in the same moment."""
+    return Counter({each.batch_size: each.compute_infer.count for each in statistics.batch_stats})

@@ -23,6 +23,7 @@ MODULES = (
     "services.inference.metrics",
     "services.ingester.publisher",
     "services.worker.metrics",
+    "services.worker.upkeep.__main__",
     "services.worker.upkeep.metrics",
 )
 
