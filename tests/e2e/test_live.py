@@ -178,6 +178,7 @@ async def test_alerts_are_marked_and_their_limits_drawn_where_they_apply(browser
     """The rule of the settings in the shares of all sources; an alert of a source when that one is looked at."""
     source = own("live-alerts")
     await site.store(posts_of(source, [ANGRY] * 30))
+    await site.make_older(source, timedelta(minutes=2))  # a rule looks at minutes that are over
     rule = {
         "name": f"Anger of {source}",
         "kind": "sentiment_ratio",
