@@ -45,7 +45,7 @@ def _traces(name: str, settings: Settings) -> AbstractContextManager[None]:
     if not settings.traces_endpoint:
         return nullcontext()
     # 60 ms and 2 MB that a service without traces does not pay.
-    from services.common.trace_export import exporting  # noqa: PLC0415
+    from services.common.trace_export import exporting  # noqa: PLC0415 - see above
 
     return exporting(name, settings.traces_endpoint, settings.traces_sample_ratio)
 

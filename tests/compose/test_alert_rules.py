@@ -16,9 +16,9 @@ PROMETHEUS_IMAGE = os.environ.get("PROMETHEUS_IMAGE", "prom/prometheus:v2.53.3")
 PROMTOOL_TIMEOUT_S = 300
 
 
-def promtool(work: Path, *arguments: str) -> None:
-    """The configuration lies at /etc/prometheus, what is in `work` at /work."""
-    volumes = [f"--volume={DEPLOY / 'prometheus'}:/etc/prometheus:ro", f"--volume={work}:/work:ro"]
+def promtool(written: Path, *arguments: str) -> None:
+    """The configuration lies at /etc/prometheus, what is in `written` at /written."""
+    volumes = [f"--volume={DEPLOY / 'prometheus'}:/etc/prometheus:ro", f"--volume={written}:/written:ro"]
     command = ["docker", "run", "--rm", "--network=none", *volumes, "--entrypoint=promtool", PROMETHEUS_IMAGE]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -72,4 +72,4 @@ def test_alerts_fire_when_they_should_and_only_then(path: Path, tmp_path: Path) 
     }
     tmp_path.chmod(0o755)
     (tmp_path / "alerts.yml").write_text(yaml.safe_dump(document, sort_keys=False))
-    promtool(tmp_path, "test", "rules", "/work/alerts.yml")
+    promtool(tmp_path, "test", "rules", "/written/alerts.yml")

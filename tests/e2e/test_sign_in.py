@@ -100,8 +100,7 @@ async def test_a_key_that_has_ended_is_asked_for_again_with_a_sentence(browser: 
         page = visited.page
         await sign_in(page, READ)
         await expect_found(visited)
-        ended = {"name": COOKIE, "value": new_key(), "url": f"http://{guarded.host}"}
-        await page.context.add_cookies([ended])  # type: ignore[list-item] # a dictionary of these names
+        await page.context.add_cookies([{"name": COOKIE, "value": new_key(), "url": f"http://{guarded.host}"}])
         await page.get_by_role("link", name="Alerts").click()
         await expect(page.get_by_text("Your key is no longer valid")).to_be_visible()
         assert await visited.violations() == []

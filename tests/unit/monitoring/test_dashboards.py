@@ -49,7 +49,7 @@ def as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911
+def fits(value: Any, hint: Any) -> bool:  # noqa: PLR0911 - a case for each kind of type
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in (Any, object):
         return True
