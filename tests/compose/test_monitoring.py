@@ -23,7 +23,7 @@ from tests.waiting import eventually
 
 ROOT = DEPLOY.parent
 PROJECT = "undertone-monitoring-test"
-FILES = ("docker-compose.cpu.yml", "tests/compose/compose.monitoring-test.yml")
+FILES = ("docker-compose.cpu.yml", "tests/compose/monitoring-test.yml")
 SERVICES = (
     *("ingester", "worker", "keeper", "api", "frontend", "triton", "postgres", "redis", "prometheus"),
     *("postgres-exporter", "redis-exporter", "triton-metrics", "played-gpu"),

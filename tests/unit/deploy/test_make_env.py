@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from deploy import make_env
-
-ROOT = Path(__file__).parents[3]
+from tests.unit.deploy import COMPOSE_FILES
 
 
 def test_everything_that_compose_asks_for_is_made(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     assert make_env.main(["--file", str(path)]) == 0
     values = make_env.read_values(path.read_text())
-    asked = {name for file in ROOT.glob("*compose*.yml") for name in re.findall(r"\$\{(\w+):\?", file.read_text())}
+    asked = {name for file in COMPOSE_FILES for name in re.findall(r"\$\{(\w+):\?", file.read_text())}
     assert asked
     assert asked <= set(values)
     assert len(set(values.values())) == len(values)

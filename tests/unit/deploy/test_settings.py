@@ -1,11 +1,10 @@
 """Every setting that an operator may want to change reaches a container from .env."""
 
 import re
-from pathlib import Path
 
 from services.common.settings import Settings
+from tests.unit.deploy import COMPOSE_FILES
 
-ROOT = Path(__file__).parents[3]
 # Where servers are and who asks them is the compose files' business; certificates, and what only `make run` has.
 OF_THE_FILES = re.compile(
     r"(database|redis|triton|triton_metrics)_url|(postgres|redis)_(host|port|user|password|db)|(api|metrics)_host|api_port"
@@ -14,6 +13,6 @@ OF_THE_FILES = re.compile(
 
 
 def test_every_setting_may_be_set() -> None:
-    given = set(re.findall(r"\$\{(\w+)", "".join(file.read_text() for file in ROOT.glob("*compose*.yml"))))
+    given = set(re.findall(r"\$\{(\w+)", "".join(file.read_text() for file in COMPOSE_FILES)))
     wanted = {name.upper() for name in Settings.model_fields if not OF_THE_FILES.fullmatch(name)}
     assert wanted - given == set()
