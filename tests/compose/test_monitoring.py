@@ -5,56 +5,34 @@ the metrics that a Triton on one would add, so of these the queries are tested, 
 """
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 from websockets.sync.client import ClientConnection, connect
 
-from tests.integration.triton_server import free_ports
+from tests.compose.stack import Stack
 from tests.monitoring import DEPLOY, Asked, alerts, operands, panel_queries, recordings
 from tests.waiting import eventually
 
-ROOT = DEPLOY.parent
-PROJECT = "undertone-monitoring-test"
-FILES = ("docker-compose.cpu.yml", "tests/compose/monitoring-test.yml")
-SERVICES = (
-    *("ingester", "worker", "keeper", "api", "frontend", "triton", "postgres", "redis", "prometheus"),
-    *("postgres-exporter", "redis-exporter", "triton-metrics", "played-gpu"),
-)
-# Everything starts at once, images are built, and Triton tries what is fastest.
-START_TIMEOUT_S = 900
+# All of the profile but Grafana, and what plays a GPU.
+SERVICES = ("prometheus", "postgres-exporter", "redis-exporter", "triton-metrics", "played-gpu")
 DATA_TIMEOUT_S = 120
 
-pytestmark = pytest.mark.timeout(START_TIMEOUT_S + 2 * DATA_TIMEOUT_S)
+pytestmark = pytest.mark.timeout(1_800)
 
 
 class Monitored:
-    """The running system; `key` is a key of its API that may read."""
+    """The running system with Prometheus beside it."""
 
-    def __init__(self, env_file: Path, key: str, port: int) -> None:
-        self._command = ["docker", "compose", f"--project-name={PROJECT}", f"--env-file={env_file}"]
-        self._command += [f"--file={ROOT / name}" for name in FILES] + ["--profile=monitoring"]
-        self._key = key
-        self._port = port
-
-    def compose(self, *arguments: str, given: str = "") -> str:
-        """Its output; AssertionError with what it said where it fails."""
-        done = subprocess.run(
-            [*self._command, *arguments], input=given, capture_output=True, text=True, check=False, cwd=ROOT
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
 
     def _inside(self, task: str, questions: list[str]) -> list[Any]:
-        command = ("exec", "-T", "played-gpu", "python3", "/played_gpu.py", task)
-        answers: list[Any] = json.loads(self.compose(*command, given=json.dumps(questions)))
+        command = ("python3", "/played_gpu.py", task)
+        answers: list[Any] = json.loads(self.stack.exec("played-gpu", *command, given=json.dumps(questions)))
         return answers
 
     def ask(self, expressions: list[str]) -> list[list[Any]]:
@@ -69,35 +47,25 @@ class Monitored:
         return self._inside("get", urls)
 
     def browser(self) -> ClientConnection:
-        headers = {"Authorization": f"Bearer {self._key}"}
-        return connect(f"ws://127.0.0.1:{self._port}/ws/sentiment", additional_headers=headers)
+        headers = {"Authorization": f"Bearer {self.stack.keys['dashboard']}"}
+        return connect(self.stack.url.replace("http", "ws") + "/ws/sentiment", additional_headers=headers)
 
 
 @pytest.fixture(scope="module")
-def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    folder = tmp_path_factory.mktemp("monitoring")
-    env_file, prometheus = folder / "env", folder / "prometheus.yml"
-    made = [sys.executable, str(DEPLOY / "make_env.py"), "--file", str(env_file)]
-    told = subprocess.run(made, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"dashboard\s+(ut_\S+)", told)
-    assert found
-    (port,) = free_ports(1)
+def monitored(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+    prometheus = tmp_path_factory.mktemp("monitoring") / "prometheus.yml"
     prometheus.write_text(yaml.safe_dump(quicker(configuration())))
     prometheus.chmod(0o644)
-    settings = {
-        "FRONTEND_PORT": port,
-        "TEST_PROMETHEUS_YML": prometheus,
-        "POSTS_PER_MINUTE": 600,
-        "ALERT_WEBHOOKS": "ops=http://played-gpu:8000/hook",
-    }
-    with env_file.open("a") as file:
-        file.writelines(f"{name}={os.environ.get(name, value)}\n" for name, value in settings.items())
-    system = Monitored(env_file, found[1], port)
+    watched = replace(
+        stack,
+        files=(*stack.files, "tests/compose/monitoring-test.yml"),
+        values={**stack.values, "TEST_PROMETHEUS_YML": str(prometheus), "COMPOSE_PROFILES": "monitoring"},
+    )
     try:
-        system.compose("up", "--build", "--detach", "--wait", f"--wait-timeout={START_TIMEOUT_S}", *SERVICES)
-        yield system
+        watched.up("--no-recreate", *SERVICES)
+        yield Monitored(watched)
     finally:
-        system.compose("down", "--volumes", "--remove-orphans")
+        watched.compose("rm", "--stop", "--force", *SERVICES)
 
 
 def configuration() -> dict[str, Any]:
@@ -162,12 +130,13 @@ async def test_every_panel_alert_and_recording_has_data(monitored: Monitored) ->
 
 
 async def test_replicas_of_the_worker_are_found(monitored: Monitored) -> None:
-    monitored.compose("up", "--detach", "--no-recreate", "--no-deps", "--scale", "worker=2", "worker")
+    monitored.stack.up("--no-recreate", "--no-deps", "--scale=worker=2", "worker")
 
     async def both_up() -> bool:
         return values(monitored.ask(['sum(up{job="worker"})'])[0]) == ["2"]
 
     await eventually(both_up, "two workers are scraped", DATA_TIMEOUT_S)
+    monitored.stack.up("--no-recreate", "--no-deps", "--scale=worker=1", "worker")
 
 
 def test_prometheus_reaches_the_metrics_of_triton_and_nothing_else_of_it(monitored: Monitored) -> None:
