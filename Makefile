@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env test-compose
+.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls test-compose
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ undertone: $(VENV)/.run ## look after a running system, as its dead letters: mak
 
 compose-env: ## write what docker-compose.cpu.yml and docker-compose.gpu.yml need into .env: generated passwords and keys
 	@$(PYTHON) deploy/make_env.py $(ARGS)
+
+compose-tls: ## certificates for deploy/compose/tls.yml into ./tls, where they are missing; tells until when they hold
+	@$(PYTHON) deploy/make_tls.py $(ARGS)
 
 starter-models: $(VENV)-export/.stamp ## train the starter models again: make starter-models DATA=<folder of *.tsv.gz>
 	@test -n "$(DATA)" || { echo 'say where the training text lies: make starter-models DATA=<folder>'; exit 2; }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -38,9 +38,18 @@ READY_TIMEOUT_S = 300.0
 
 
 def command(
-    installation: Installation, backends: Path, config_name: str, key: str, traces_endpoint: str = ""
+    installation: Installation,
+    backends: Path,
+    config_name: str,
+    key: str,
+    traces_endpoint: str = "",
+    *,
+    flags: Sequence[str] = (),
 ) -> list[str]:
-    """The server for other containers: gRPC and metrics everywhere, HTTP for the health check of this one."""
+    """The server for other containers: gRPC and metrics everywhere, HTTP for the health check of this one.
+
+    `flags`: what the server is given besides, as its certificate.
+    """
     names = model_names(REPOSITORY, config_name)
     if not names:
         raise ConfigurationError(f"{REPOSITORY} has no model (a folder with a config.pbtxt): fill the volume `models`")
@@ -55,6 +64,7 @@ def command(
         f"--backend-directory={backends}",
         f"--model-config-name={config_name}",
         *trace_flags(traces_endpoint),
+        *flags,
         *(f"--load-model={name}" for name in names),
     ]
 
@@ -112,6 +122,7 @@ def main() -> int:
                 config_name,
                 os.environ.get("TRITON_KEY", ""),
                 os.environ.get("TRACES_ENDPOINT", "").rstrip("/"),
+                flags=os.environ.get("TRITON_FLAGS", "").split(),
             ),
             env=environment(installation, config_name, os.environ),
             start_new_session=True,
