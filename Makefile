@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls test-compose
+.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls test-compose test-compose-long
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,13 +36,16 @@ test-pages: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every 
 	$(BIN)/python -m pytest tests/e2e -m pages $(ARGS)
 
 test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## tests of minutes: rolling restarts, shutdown with servers away, upgrades under load, tuning
-	$(BIN)/python -m pytest --ignore=tests/export -m long $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m long $(ARGS)
 
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
 test-compose: $(VENV)/.dev ## the compose files for real, in containers; without Docker it starts an engine for the while (Debian, as root)
 	$(BIN)/python -m tests.compose $(ARGS)
+
+test-compose-long: $(VENV)/.dev ## the same with TLS, and the README's commands for operators: backup, restore, new passwords and keys
+	$(BIN)/python -m tests.compose -m long $(ARGS)
 
 fuzz: $(VENV)-fuzz/.stamp .local/triton/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
 	$(VENV)-fuzz/bin/python -m tests.fuzz $(ARGS)

@@ -22,13 +22,16 @@ UP_TIMEOUT_S = 600
 COMMAND_TIMEOUT_S = 900
 
 
+def inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
 def docker(*arguments: str, check: bool = True, environment: Mapping[str, str] | None = None, given: str = "") -> str:
     """What `docker …` prints when it reads what is given; AssertionError with all of it when it fails."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     done = subprocess.run(
         ["docker", *arguments],
         cwd=ROOT,
-        env={**inherited, **(environment or {})},
+        env={**inherited(), **(environment or {})},
         capture_output=True,
         text=True,
         check=False,
@@ -51,12 +54,16 @@ def config(name: str, values: Mapping[str, str], *profiles: str) -> dict[str, An
 
 @dataclass(frozen=True)
 class Stack:
-    """`values`: what .env would hold; `keys`: the texts of the API's keys by their names."""
+    """`values`: what .env would hold, taken up by the next `up`; `keys`: the texts of the API's keys by their names."""
 
     project: str
-    values: Mapping[str, str]
-    keys: Mapping[str, str]
+    values: dict[str, str]
+    keys: dict[str, str]
     files: Sequence[str] = ("docker-compose.cpu.yml",)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return inherited() | self.values
 
     @property
     def url(self) -> str:
@@ -136,7 +143,7 @@ def new_stack() -> Stack:
     project = f"undertone-test-{os.getpid()}"
     settings = {
         "FRONTEND_PORT": str(port),
-        "POSTS_PER_MINUTE": "300",
+        "POSTS_PER_MINUTE": "120",
         # test_monitoring.py starts it: deliveries to a receiver that is not there yet are figures as well.
         "ALERT_WEBHOOKS": "ops=http://played-gpu:8000/hook",
     }

@@ -1,6 +1,6 @@
 """With deploy/compose/tls.yml everything works, and who speaks plain text is refused, also with the right password.
 
-Minutes, and a second system of containers: `make test-compose ARGS="-m tls"`.
+A second system of containers, so `make test-compose-long` has it.
 """
 
 import os
@@ -15,7 +15,7 @@ from tests.compose.conftest import started
 from tests.compose.stack import Stack, new_stack, write_posts
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.tls, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1_800)]
 
 # In the worker's container, with its passwords.
 ASK = """
