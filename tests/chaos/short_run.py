@@ -1,4 +1,4 @@
-"""The short run: part of `make test`."""
+"""The short run: part of `make test-long`."""
 
 from tests.chaos.schedule import Fault, make_schedule
 

@@ -9,7 +9,7 @@ from tests.chaos.report import faults_table
 from tests.chaos.run import Trial, run
 from tests.chaos.short_run import MAX_LAG, POSTS, SECONDS, SEED, short_schedule
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(600)]
 
 
 async def test_every_post_is_stored_once_and_every_other_entry_buried_once_whatever_fails(tmp_path: Path) -> None:

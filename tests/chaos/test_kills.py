@@ -6,6 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.chaos.run import small_models
 from tests.e2e.test_dashboard import write_posts
 from tests.posts import make_posts
 from tests.system import System, alive, system
@@ -13,7 +14,8 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(420)]
 
-SETTINGS = {"WORKER_CLAIM_IDLE_MS": "3000", "WORKER_BATCH_SIZE": "64"}
+# What computes is nothing that kills depend on: what is quick to start.
+SETTINGS = {"WORKER_CLAIM_IDLE_MS": "3000", "WORKER_BATCH_SIZE": "64", "CPU_RUNTIME": "onnxruntime"}
 
 
 async def count(running: System) -> int:
@@ -32,7 +34,8 @@ async def test_killing_the_supervisor_itself_leaves_no_process_and_the_next_run_
     posts = make_posts(600, seed=6)
     file = write_posts(tmp_path / "posts.jsonl", posts)
     arguments = ["--source", "replay", "--file", str(file), "--rate", "6000"]
-    async with system(tmp_path / "local", arguments, SETTINGS) as first:
+    settings = SETTINGS | {"MODEL_REPOSITORY": str(small_models(tmp_path / "models"))}
+    async with system(tmp_path / "local", arguments, settings) as first:
         await eventually(partial(grown, first, 50), "some posts are stored", 60)
         children = first.descendants()
         first.process.kill()
@@ -42,7 +45,7 @@ async def test_killing_the_supervisor_itself_leaves_no_process_and_the_next_run_
             return not alive(children)
 
         await eventually(gone, "every child has ended", 30)
-    async with system(tmp_path / "local", arguments, SETTINGS) as second:
+    async with system(tmp_path / "local", arguments, settings) as second:
 
         async def complete() -> bool:
             return await count(second) == len(posts)
