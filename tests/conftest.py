@@ -1,12 +1,12 @@
 """Real servers for every test that asks for one: started once, each test with a database and keys of its own."""
 
-import asyncio
 import functools
 import itertools
 import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from services.common.settings import Settings
 from tests.embedded import running_postgres, running_redis
 
 ROOT = Path(__file__).parents[1]
-TEMPLATE = "undertone_test_template"
 _numbers = itertools.count()
 
 
@@ -48,17 +47,22 @@ def read_authorities_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The DSN of a real PostgreSQL, with a migrated template database."""
+    """The DSN of a real PostgreSQL."""
     with running_postgres(tmp_path_factory.mktemp("postgres"), fsync=False) as dsn:
-        asyncio.run(_make_template(dsn))
         yield dsn
 
 
-async def _make_template(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    await connection.close()
-    await migrate(with_database(dsn, TEMPLATE))
+async def _template(dsn: str) -> str:
+    """A migrated database, another one each day: its partitions begin with the day on which it was made."""
+    name = f"undertone_test_template_{datetime.now(UTC):%Y%m%d}"
+    admin = await asyncpg.connect(dsn)
+    try:
+        if not await admin.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name):
+            await admin.execute(f"CREATE DATABASE {name}")
+            await migrate(with_database(dsn, name))
+    finally:
+        await admin.close()
+    return name
 
 
 def with_database(dsn: str, database: str) -> str:
@@ -75,7 +79,7 @@ async def empty_database_url(postgres: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database_url(postgres: str) -> AsyncIterator[str]:
     """A database of the test's own, migrated."""
-    async for url in _database(postgres, TEMPLATE):
+    async for url in _database(postgres, await _template(postgres)):
         yield url
 
 
