@@ -35,7 +35,8 @@ from services.common.logging import configure_logging
 from services.common.migrations.apply import migrate
 from services.worker.upkeep.closing import close_buckets
 from tests.conftest import environment_of, make_settings, with_database
-from tests.embedded import free_port, open_folder, running_postgres, running_redis
+from tests.embedded import open_folder, running_postgres, running_redis
+from tests.ports import free_port
 
 DAYS = 30
 Request = Callable[[random.Random], str]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.paths import WORK
 from services.local.triton import CPU_RUNTIMES, triton_child
-from tests.integration.triton_server import environment, free_ports, started, wait_ready
+from tests.integration.triton_server import environment, started, wait_ready
+from tests.ports import free_ports
 
 # A model of full size is warmed up at all its lengths first.
 READY_TIMEOUT_S = 600.0

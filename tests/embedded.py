@@ -6,7 +6,6 @@ Synchronous, so that session fixtures can hold them whatever event loops the tes
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from services.local.child import Child
 from services.local.postgres import postgres_child
 from services.local.process import command_line, held_back
 from services.local.redis import Fsync, redis_child
+from tests.ports import free_port
 
 PASSWORD = "only-for-tests"
 DATABASE = "undertone_test"
@@ -98,12 +98,6 @@ def is_ready(child: Child) -> bool:
     thread.start()
     thread.join()
     return answers == [True]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

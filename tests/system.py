@@ -4,11 +4,10 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import asyncpg
 import psutil
 
 from tests.conftest import ROOT
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 START_TIMEOUT_S = 90.0
@@ -39,14 +39,6 @@ PORTS = (
     "WORKER_METRICS_PORT",
     "INGESTER_METRICS_PORT",
 )
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @dataclass

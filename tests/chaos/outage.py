@@ -29,8 +29,9 @@ from tests.chaos.run import small_models
 from tests.chaos.scene import GROUP, STREAM, open_direct_redis
 from tests.chaos.stack import PROXIES
 from tests.conftest import ROOT
+from tests.ports import free_ports
 from tests.rows import assert_rollups_are_a_recount
-from tests.system import PORTS, System, free_ports, system
+from tests.system import PORTS, System, system
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 EXAMPLES = """examples:

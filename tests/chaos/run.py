@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +26,8 @@ from tests.chaos.strikes import STRIKES
 from tests.chaos.truth import Truth
 from tests.chaos.watch import Blow, Watch
 from tests.integration.exported import publish
-from tests.system import PORTS, alive, free_ports, system
+from tests.ports import free_ports
+from tests.system import PORTS, alive, system
 from tests.waiting import eventually
 
 # Of all posts those that the producer adds itself, raw; the rest are replayed from files.
@@ -230,7 +230,6 @@ def _ports(proxies: dict[str, Proxy]) -> dict[str, str]:
 def _two_ports() -> int:
     """The first of two neighbouring ports that are both free."""
     while True:
-        (first,) = free_ports(1)
-        with suppress(OSError, OverflowError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", first + 1))
+        first, second = free_ports(2)
+        if second == first + 1:
             return first

@@ -24,8 +24,9 @@ from services.common.streams import ensure_group, open_redis
 from services.worker.store import store
 from tests import hostile
 from tests.conftest import ROOT, environment_of, make_settings
-from tests.embedded import free_port, running_postgres, running_redis
+from tests.embedded import running_postgres, running_redis
 from tests.integration.triton_server import running_triton
+from tests.ports import free_port
 
 # What does not fit: there is no log-in, no required header, and no resource that a client makes.
 CHECKS = (

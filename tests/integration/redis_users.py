@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from services.local.binaries import valkey_server
 from services.local.child import Child
 from tests.conftest import ROOT
-from tests.embedded import free_port, running
+from tests.embedded import running
+from tests.ports import free_port
 
 USERS = ("ingester", "worker", "api", "monitor", "admin")
 START = ROOT / "deploy" / "redis" / "start.sh"

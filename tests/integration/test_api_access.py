@@ -15,8 +15,8 @@ from websockets.exceptions import InvalidStatus
 from services.api.access.callers import COOKIE
 from services.common.api_keys import ApiKey, make_key, new_key
 from services.common.settings import Settings
-from tests.embedded import free_port
 from tests.integration.test_api_server import Api, running_api
+from tests.ports import free_port
 from tests.processes import service
 from tests.waiting import eventually
 

@@ -19,8 +19,9 @@ from services.common.database import open_pool
 from services.common.errors import Transient
 from services.common.migrations.apply import migrate
 from services.common.settings import Settings
-from tests.embedded import PASSWORD, free_port, running_postgres
+from tests.embedded import PASSWORD, running_postgres
 from tests.integration.test_api_server import Api, running_api
+from tests.ports import free_port
 from tests.processes import Service, service
 from tests.rows import insert
 from tests.waiting import eventually

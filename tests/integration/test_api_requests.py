@@ -14,9 +14,9 @@ from websockets.typing import Origin
 from services.api import server
 from services.api.openapi import document
 from services.common.settings import Settings
-from tests.embedded import free_port
 from tests.integration.test_api_live import receive
 from tests.integration.test_api_server import Api, close_code, running_api
+from tests.ports import free_port
 from tests.processes import service
 from tests.waiting import eventually
 

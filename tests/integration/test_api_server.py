@@ -18,7 +18,7 @@ from services.common.errors import Transient
 from services.common.settings import Settings
 from services.inference.scorer import Scored
 from services.inference.served import Models
-from tests.embedded import free_port
+from tests.ports import free_port
 from tests.processes import service
 from tests.waiting import eventually
 

@@ -20,8 +20,9 @@ from services.inference.analyzer import Analyzer, open_analyzer
 from tests.integration.asking_api import asking_api
 from tests.integration.conftest import triton_settings_for
 from tests.integration.test_api_server import Api
-from tests.integration.triton_server import child_of, free_ports, started
+from tests.integration.triton_server import child_of, started
 from tests.integration.version_repositories import TEXTS, make_repository
+from tests.ports import free_ports
 from tests.unit.api.analysed import analysed_posts
 from tests.waiting import eventually
 

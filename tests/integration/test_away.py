@@ -14,9 +14,9 @@ from services.common.settings import Settings
 from services.common.streams import dead_letter_stream, open_redis
 from tests.chaos.proxy import Proxy
 from tests.integration.test_worker import nothing_is_open, publish, stored
+from tests.ports import free_ports
 from tests.posts import make_posts
 from tests.processes import Service, service
-from tests.system import free_ports
 from tests.waiting import eventually
 
 Fault = Callable[[Proxy], AbstractContextManager[None]]
@@ -64,21 +64,21 @@ async def behind_proxies(settings: Settings, folder: Path) -> AsyncIterator[Behi
     [("redis", Proxy.cut), ("postgres", Proxy.cut), ("triton", Proxy.cut), ("triton", Proxy.stalled)],
 )
 async def test_a_worker_says_that_it_waits_and_goes_on_when_the_server_is_back(
-    triton_settings: Settings, tmp_path: Path, server: str, fault: Fault
+    small_triton_settings: Settings, tmp_path: Path, server: str, fault: Fault
 ) -> None:
-    posts = make_posts(80, seed=8)
+    settings, posts = small_triton_settings, make_posts(80, seed=8)
     ready, waiting = "undertone_worker_ready 1.0", "undertone_worker_ready 0.0"
     circuit = f'undertone_circuit_open{{dependency="{server}"}}'
-    async with open_redis(triton_settings.redis_dsn) as client, behind_proxies(triton_settings, tmp_path) as behind:
-        stream = triton_settings.redis_stream_name
+    async with open_redis(settings.redis_dsn) as client, behind_proxies(settings, tmp_path) as behind:
+        stream = settings.redis_stream_name
         await eventually(partial(is_up, behind, ready), "it is ready", 60)
         await publish(client, stream, posts[:20])
-        await eventually(partial(nothing_is_open, client, triton_settings), "the first are stored", 30)
+        await eventually(partial(nothing_is_open, client, settings), "the first are stored", 30)
         with fault(behind.proxies[server]):
             await publish(client, stream, posts[20:])
             await eventually(partial(behind.says, waiting, f"{circuit} 1.0"), "it says what it waits for", 40)
-            assert await stored(triton_settings.database_dsn) < len(posts)
-        await eventually(partial(nothing_is_open, client, triton_settings), "everything is stored", 60)
+            assert await stored(settings.database_dsn) < len(posts)
+        await eventually(partial(nothing_is_open, client, settings), "everything is stored", 60)
         await eventually(partial(behind.says, ready, f"{circuit} 0.0"), "it is ready again", 30)
         assert await behind.worker.stop() == 0, behind.worker.output
         told = [line for line in behind.worker.output.splitlines() if "waiting for a dependency" in line]
@@ -86,7 +86,7 @@ async def test_a_worker_says_that_it_waits_and_goes_on_when_the_server_is_back(
         assert all(f"dependency={server}" in line for line in told), behind.worker.output
         assert "is back" in behind.worker.output
         assert await client.xlen(dead_letter_stream(stream)) == 0
-    assert await stored(triton_settings.database_dsn) == len(posts)
+    assert await stored(settings.database_dsn) == len(posts)
 
 
 async def is_up(behind: Behind, line: str) -> bool:

@@ -17,8 +17,9 @@ from services.inference.batching import Batch, pad_right
 from services.inference.client import open_triton
 from services.inference.tokenizer import PostTokenizer
 from tests.conftest import ROOT
-from tests.integration.triton_server import child_of, free_ports, started
+from tests.integration.triton_server import child_of, started
 from tests.parity.direct import direct_scores
+from tests.ports import free_ports
 from tests.posts import make_posts
 from tests.waiting import eventually
 

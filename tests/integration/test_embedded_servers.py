@@ -32,13 +32,13 @@ from services.local.redis import redis_child
 from tests.embedded import (
     DATABASE,
     PASSWORD,
-    free_port,
     is_ready,
     open_folder,
     running,
     running_postgres,
     running_redis,
 )
+from tests.ports import free_port
 
 PROJECT = Path(__file__).parents[2]
 

@@ -22,7 +22,8 @@ from services.inference.scoring import probabilities
 from tests.integration.exported import WORDS, logits_of, publish
 from tests.integration.triton_models import classifier, model
 from tests.integration.triton_requests import infer, posts
-from tests.integration.triton_server import child_of, free_ports, running_triton, started
+from tests.integration.triton_server import child_of, running_triton, started
+from tests.ports import free_ports
 
 SENTIMENTS = (("negative", "neutral", "positive"), ("NEGATIVE", "POSITIVE"))
 TEXTS = [" ".join(random.Random(number).choices(WORDS, k=1 + number % 60)) for number in range(40)]

@@ -31,7 +31,8 @@ from export.version_folder import TOKENIZER, check_files
 from tests.integration.exported import publish
 from tests.integration.triton_models import VOCABULARY
 from tests.integration.triton_requests import infer, posts
-from tests.integration.triton_server import PROJECT, child_of, free_ports, running_triton, started
+from tests.integration.triton_server import PROJECT, child_of, running_triton, started
+from tests.ports import free_ports
 
 NAME = "sentiment"
 LABELS = ("negative", "neutral", "positive")

@@ -10,8 +10,8 @@ import asyncpg
 
 from services.common.settings import Settings
 from tests.conftest import ROOT, environment_of
-from tests.embedded import free_port
 from tests.integration.test_upkeep import days, suffix
+from tests.ports import free_port
 from tests.processes import service
 from tests.waiting import eventually
 

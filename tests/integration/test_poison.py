@@ -89,9 +89,9 @@ async def test_posts_that_break_a_model_are_buried_and_their_neighbours_stored(
 
 @pytest.mark.timeout(240)
 async def test_posts_that_kill_every_worker_are_buried_and_their_neighbours_stored(
-    triton_settings: Settings, tmp_path: Path
+    small_triton_settings: Settings, tmp_path: Path
 ) -> None:
-    settings = triton_settings.model_copy(update={"worker_claim_idle_ms": 200})
+    settings = small_triton_settings.model_copy(update={"worker_claim_idle_ms": 200})
     deaths = 0
     async with open_redis(settings.redis_dsn) as client:
         await add(client, settings.redis_stream_name, posts_with(DEADLY))

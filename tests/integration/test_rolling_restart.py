@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 
 from services.common.settings import Settings
 from services.common.streams import ensure_group, open_redis
-from tests.embedded import free_port
 from tests.integration.test_worker import nothing_is_open, publish, stored
+from tests.ports import free_port
 from tests.posts import make_posts
 from tests.processes import Service, service
 from tests.waiting import eventually

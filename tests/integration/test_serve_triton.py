@@ -19,7 +19,8 @@ from tritonclient.grpc import InferenceServerClient
 from tests.integration import triton_models as models
 from tests.integration.supervision import is_gone
 from tests.integration.triton_requests import infer, posts
-from tests.integration.triton_server import PROJECT, environment, free_ports
+from tests.integration.triton_server import PROJECT, environment
+from tests.ports import free_ports
 
 CONTENT = models.model(models.classifier())
 PATIENCE_S = 30.0

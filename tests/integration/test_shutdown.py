@@ -13,9 +13,9 @@ import pytest
 from services.common.settings import Settings
 from services.common.streams import ensure_group, group_state, open_redis
 from tests.chaos.proxy import Proxy
-from tests.embedded import free_port
 from tests.integration.test_ingester import write
 from tests.integration.test_worker import nothing_is_open, publish, stored
+from tests.ports import free_port
 from tests.posts import make_posts
 from tests.processes import Service, service
 from tests.redis_reads import entries

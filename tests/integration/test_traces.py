@@ -15,10 +15,10 @@ from services.common.settings import Settings
 from services.common.streams import dead_letter_stream, open_redis
 from services.local.triton_server import trace_flags
 from tests.collector import Collector, collecting
-from tests.conftest import ROOT
-from tests.embedded import free_port
 from tests.integration.test_worker import nothing_is_open, stored
 from tests.integration.triton_server import running_triton
+from tests.integration.version_repositories import make_repository
+from tests.ports import free_port
 from tests.posts import make_posts
 from tests.processes import service
 from tests.redis_reads import entries
@@ -46,19 +46,24 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def traced_triton(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[str]:
+def traced_triton(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[tuple[str, Path]]:
+    """`host:port`, and the repository that is served."""
+    folder = tmp_path_factory.mktemp("triton")
+    repository = make_repository(folder / "repository").folder
     flags = [*trace_flags(collector.endpoint), "--trace-config=opentelemetry,bsp_schedule_delay=100"]
-    with running_triton(tmp_path_factory.mktemp("triton"), ROOT / "model_repository", flags) as running:
-        yield f"127.0.0.1:{running.grpc_port}"
+    with running_triton(folder, repository, flags) as running:
+        yield f"127.0.0.1:{running.grpc_port}", repository
 
 
 @pytest.fixture
-def traced(settings: Settings, traced_triton: str, collector: Collector) -> Settings:
+def traced(settings: Settings, traced_triton: tuple[str, Path], collector: Collector) -> Settings:
     """Every post is traced."""
     collector.spans.clear()
+    url, repository = traced_triton
     return settings.model_copy(
         update={
-            "triton_url": traced_triton,
+            "triton_url": url,
+            "model_repository": repository,
             "traces_endpoint": collector.endpoint,
             "traces_sample_ratio": 1.0,
             "api_port": free_port(),

@@ -19,7 +19,8 @@ from services.local.cores import physical_cores
 from services.local.triton_probe import Probe
 from tests.integration import triton_models as models
 from tests.integration.triton_requests import Together, posts
-from tests.integration.triton_server import child_of, free_ports, running_triton, started
+from tests.integration.triton_server import child_of, running_triton, started
+from tests.ports import free_ports
 
 
 @contextlib.contextmanager

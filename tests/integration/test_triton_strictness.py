@@ -11,7 +11,8 @@ from tritonclient.grpc import InferenceServerClient
 from services.local.child import NeverReady
 from tests.integration import triton_models as models
 from tests.integration.triton_models import IDS, MASK, config, parameter, tensor
-from tests.integration.triton_server import child_of, free_ports, running_triton, started, wait_ready
+from tests.integration.triton_server import child_of, running_triton, started, wait_ready
+from tests.ports import free_ports
 
 CLASSIFIER = models.model(models.classifier())
 

@@ -23,10 +23,10 @@ from services.common.settings import Settings
 from services.common.streams import open_redis
 from services.worker.store import store
 from services.worker.upkeep.closing import close_buckets
-from tests.embedded import free_port
 from tests.integration.store_before import store_before_0006
 from tests.integration.test_migrations import migrate_to
 from tests.integration.test_worker import publish
+from tests.ports import free_port
 from tests.posts import make_posts
 from tests.processes import Service, service
 from tests.rows import assert_rollups_are_a_recount, make_older

@@ -21,9 +21,9 @@ from services.api.metrics import ApiMetrics
 from services.api.queries import deliveries
 from services.common.settings import Settings
 from services.common.streams import open_redis
-from tests.embedded import free_port
 from tests.integration.alert_rules import BODY, add, later, raised_alert, store_posts, turn, written
 from tests.integration.test_api_server import Api, running_api
+from tests.ports import free_port
 from tests.processes import service
 from tests.receiver import HANG, Receiver, receiving
 from tests.waiting import eventually

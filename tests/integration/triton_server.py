@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from services.local.triton import triton_child
 from services.local.triton_env import ensure_env
 from services.local.triton_machine import remove_stale_regions
 from services.local.triton_probe import Probe
+from tests.ports import free_ports
 
 PROJECT = Path(__file__).parents[2]
 
@@ -31,14 +31,6 @@ class Running(NamedTuple):
 def environment() -> Path:
     """Triton's environment, the one of `make run`; installed first where it is missing."""
     return ensure_env(PROJECT / os.environ.get("LOCAL_DIR", ".local") / "triton" / "env")
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def child_of(work_dir: Path, model_repository: Path, ports: Sequence[int], flags: Sequence[str] = ()) -> Child:
@@ -74,7 +66,7 @@ def running_triton(
 
 @contextlib.contextmanager
 def started(child: Child, *, until_ready: bool = True) -> Iterator[subprocess.Popen[bytes]]:
-    """The child in a session of its own, stopped as the supervisor stops it. Its log is beside its work folder."""
+    """The child in a session of its own, killed at the end. Its log is in its work folder."""
     log = child.cwd / "triton.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -90,8 +82,11 @@ def started(child: Child, *, until_ready: bool = True) -> Iterator[subprocess.Po
             wait_ready(child, process, log)
         yield process
     finally:
-        stop(process, child.stop_timeout_s)
-        # A server that was killed or crashed leaves its shared memory.
+        # Told to stop, it takes three seconds. Tests of how it stops tell it to themselves.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # A server that was killed leaves its shared memory.
         remove_stale_regions(child.cwd)
 
 
@@ -105,14 +100,3 @@ def wait_ready(child: Child, process: subprocess.Popen[bytes], log: Path, timeou
 
 async def _ready(child: Child) -> bool:
     return await child.ready()
-
-
-def stop(process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """One SIGTERM, then SIGKILL to the group."""
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout_s)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
