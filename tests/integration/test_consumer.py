@@ -1,7 +1,6 @@
 """What one worker leaves behind, another finishes."""
 
 import asyncio
-import time
 from functools import partial
 from typing import Any
 
@@ -47,24 +46,31 @@ async def test_what_is_in_hand_is_not_taken_over_while_it_is_held_and_that_count
         await ensure_group(redis, stream_name, GROUP)
         for n in range(1_500):
             await redis.xadd(stream_name, {"n": n})
-        holding, other = (make_consumer(redis, stream_name, claim_idle_ms=1_500, count=1_500) for _ in range(2))
+        holding, *others = (make_consumer(redis, stream_name, claim_idle_ms=60_000, count=1_500) for _ in range(4))
         entries = await holding.read()
-        began = time.monotonic()
-        while time.monotonic() < began + 3.2:
+        ids: list[Any] = [entry.stream_id for entry in entries]
+
+        async def let_a_minute_pass() -> None:
+            await redis.xclaim(stream_name, GROUP, holding.name, 0, ids, idle=60_000, justid=True)
+
+        # Who has looked for what is idle does not look again so soon: another one each time.
+        for other in others[:2]:
+            await let_a_minute_pass()
+            assert await holding.read() == []
             await holding.hold()
             assert await other.read() == []
-            assert await holding.read() == []
         pending: Any = await redis.xpending_range(stream_name, GROUP, "-", "+", 2_000)
         assert {each["times_delivered"] for each in pending} == {1}
         # Nobody holds it any more: as if the process had died.
-        taken: list[Entry] = []
-        await eventually(lambda: read_into(taken, other, len(entries)), "taken over")
+        await let_a_minute_pass()
+        survivor, taken = others[2], list[Entry]()
+        await eventually(lambda: read_into(taken, survivor, len(entries)), "taken over")
         assert [entry.stream_id for entry in taken] == [entry.stream_id for entry in entries]
         assert {entry.deliveries for entry in taken} == {2}
         # Who was only paused does not take them back.
         await holding.hold()
         owners: Any = await redis.xpending_range(stream_name, GROUP, "-", "+", 2_000)
-        assert {each["consumer"] for each in owners} == {other.name.encode()}
+        assert {each["consumer"] for each in owners} == {survivor.name.encode()}
 
 
 async def read_into(taken: list[Entry], consumer: Consumer, count: int) -> bool:

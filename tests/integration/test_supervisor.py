@@ -146,6 +146,8 @@ async def test_one_failed_health_check_is_forgiven(stage: Stage) -> None:
 
     async def ready() -> bool:
         nonlocal asked
+        if not await worker.ready():
+            return False
         asked += 1
         return asked == 1 or asked % 2 == 0
 
@@ -250,7 +252,8 @@ async def test_a_stubborn_child_is_killed_after_its_time(stage: Stage) -> None:
         await all_up(run)
         started = time.monotonic()
         assert await run.stop() == 0
-        assert 0.3 <= time.monotonic() - started < 5
+        # A floor, which load can only make higher.
+        assert time.monotonic() - started >= 0.3
     assert stage.events()[-1] == "triton stopping"
 
 

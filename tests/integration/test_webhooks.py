@@ -129,9 +129,12 @@ async def test_the_alert_and_its_message_are_one_transaction(
 async def test_what_fails_is_tried_again_until_it_is_taken(
     pool: asyncpg.Pool, receiver: Receiver, courier: Courier, failures: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "ATTEMPT_TIMEOUT_S", 0.5)
     receiver.will(*failures)
     await put(pool)
+    if failures[0] == HANG:  # with so little time for it alone: an answer may take longer on a busy machine
+        with monkeypatch.context() as hurried:
+            hurried.setattr(webhooks, "ATTEMPT_TIMEOUT_S", 0.5)
+            await courier.run_once()
     await eventually(lambda: is_done(pool, courier), "the message is taken")
     assert len(receiver.received) == len(failures) + 1
     assert len({request.delivery for request in receiver.received}) == 1  # who gets it twice can tell

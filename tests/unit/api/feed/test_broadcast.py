@@ -9,12 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.api.feed import frames
+from services.api.feed import broadcast, frames
 from services.api.feed.broadcast import Broadcaster, TooManyClients
 from services.api.feed.frame_queue import FrameQueue, QueueClosed
 from services.api.metrics import ApiMetrics
 from services.common.messages import AlertMessage, ResultsMessage
 from tests.unit.api.analysed import analysed_posts
+
+
+@pytest.fixture(autouse=True)
+def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything happens at once, however long the test takes: with every second, more posts are shown."""
+    monkeypatch.setattr(broadcast, "monotonic", lambda: 1_000.0)
 
 
 def make(queue_size: int = 4, max_clients: int = 10, posts_per_s: int = 0) -> tuple[Broadcaster, ApiMetrics]:
