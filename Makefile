@@ -14,7 +14,7 @@ ARGS ?=
 .PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls test-compose test-compose-long
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A Triton of your own needs none of ours.
 TRITON := $(if $(TRITON_URL),,.local/triton/.stamp)
