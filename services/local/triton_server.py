@@ -24,8 +24,8 @@ class Installation:
     stub: Path
     environment: Mapping[str, str]
 
-    def command(self, host: str = "127.0.0.1") -> list[str]:
-        """The server with gRPC and metrics on that address, without HTTP, and no model loaded."""
+    def command(self, host: str = "127.0.0.1", grpc_host: str = "") -> list[str]:
+        """The server with metrics and gRPC on that address, gRPC on another if one is given; no HTTP, no model."""
         binary = self.wheel / "bin" / "tritonserver"
         # pip keeps the execute bit of a wheel's file only if it was packed with one.
         if not os.access(binary, os.X_OK):
@@ -39,7 +39,7 @@ class Installation:
             "--strict-readiness=false",
             "--disable-auto-complete-config",
             "--allow-http=false",
-            f"--grpc-address={host}",
+            f"--grpc-address={grpc_host or host}",
             f"--metrics-address={host}",
             "--allow-gpu-metrics=false",
             "--metrics-config=summary_latencies=true",

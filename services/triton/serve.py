@@ -44,18 +44,20 @@ def command(
     key: str,
     traces_endpoint: str = "",
     *,
+    grpc_host: str = "",
     flags: Sequence[str] = (),
 ) -> list[str]:
-    """The server for other containers: gRPC and metrics everywhere, HTTP for the health check of this one.
+    """The server for other containers: metrics everywhere, HTTP for the health check of this one.
 
-    `flags`: what the server is given besides, as its certificate.
+    `grpc_host`: where gRPC listens; everywhere if empty. `flags`: what the server is given besides, as a certificate.
     """
     names = model_names(REPOSITORY, config_name)
     if not names:
         raise ConfigurationError(f"{REPOSITORY} has no model (a folder with a config.pbtxt): fill the volume `models`")
+    common = installation.command("0.0.0.0", grpc_host)  # nosec B104 # on the networks of its container
     restricted = f"--grpc-restricted-protocol={MANAGEMENT}:{KEY_NAME}={key}"
     return [
-        *(part for part in installation.command("0.0.0.0") if part != "--allow-http=false"),  # nosec B104 # on the networks of its container
+        *(part for part in common if part != "--allow-http=false"),
         "--http-address=127.0.0.1",
         "--http-port=8000",
         "--http-thread-count=2",
@@ -122,6 +124,7 @@ def main() -> int:
                 config_name,
                 os.environ.get("TRITON_KEY", ""),
                 os.environ.get("TRACES_ENDPOINT", "").rstrip("/"),
+                grpc_host=os.environ.get("TRITON_GRPC_HOST", ""),
                 flags=os.environ.get("TRITON_FLAGS", "").split(),
             ),
             env=environment(installation, config_name, os.environ),

@@ -26,7 +26,7 @@ OF_THE_GPU = {"deploy"}
 OF_TLS = {"command", "entrypoint", "environment", "group_add", "healthcheck", "volumes"}
 # What a client has of a server -> the setting with which it asks for TLS.
 CLIENTS = {"POSTGRES_PASSWORD": "POSTGRES_TLS_CA", "REDIS_PASSWORD": "REDIS_TLS_CA", "TRITON_KEY": "TRITON_TLS_CA"}
-INTERNAL = {"stream", "database", "inference", "monitoring"}
+INTERNAL = {"stream", "database", "inference", "monitoring", "tracing"}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,11 @@ def test_triton_differs_in_its_image_and_its_device(cpu: dict[str, Any], gpu: di
     command = nvidias["command"]
     assert "--model-config-name=gpu" in command
     assert [device["capabilities"] for device in nvidias["deploy"]["resources"]["reservations"]["devices"]] == [["gpu"]]
-    assert {"--grpc-address=0.0.0.0", "--http-address=127.0.0.1"} <= set(command)
+    # On the network of its clients alone, by the name that its address has there.
+    assert {"--grpc-address=triton-inference", "--http-address=127.0.0.1"} <= set(command)
+    assert ours["environment"]["TRITON_GRPC_HOST"] == "triton-inference"
+    for service in (ours, nvidias):
+        assert service["networks"] == {"inference": {"aliases": ["triton-inference"]}, "tracing": None}
     restricted = next(part for part in command if part.startswith("--grpc-restricted-protocol="))
     assert restricted.endswith(":undertone-key=a-key")
     for service in (ours, nvidias):

@@ -181,8 +181,16 @@ def test_nothing_but_the_api_is_within_reach_of_the_frontends_network(stack: Sta
     assert stack.probe("edge", CONNECT, *targets, "frontend", "8080") == "frontend reached"
 
 
+def test_who_takes_the_spans_of_triton_does_not_reach_its_grpc_endpoint(stack: Stack) -> None:
+    (container,) = stack.containers("triton")
+    networks = stack.inspect(container)["NetworkSettings"]["Networks"].values()
+    targets = [part for network in networks for part in (network["IPAddress"], "8001")]
+    assert stack.probe("tracing", CONNECT, "triton", "8001", *targets) == ""
+    assert stack.probe("tracing", CONNECT, "triton", "8002") == "triton reached"
+
+
 def test_internal_networks_lead_nowhere(stack: Stack) -> None:
-    for name in ("stream", "database", "inference", "monitoring"):
+    for name in ("stream", "database", "inference", "monitoring", "tracing"):
         (network,) = json.loads(docker("network", "inspect", f"{stack.project}_{name}"))
         assert network["Internal"], name
 

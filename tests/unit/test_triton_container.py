@@ -219,6 +219,8 @@ def test_the_server_is_open_to_others_but_for_http_and_its_management(
     assert not any(part.startswith("--trace-config") for part in command)
     traced = serve.command(installation, tmp_path / "backends", "cpu", "secret", "http://jaeger:4318")
     assert "--trace-config=opentelemetry,url=http://jaeger:4318/v1/traces" in traced
+    apart = serve.command(installation, tmp_path / "backends", "cpu", "secret", grpc_host="here")
+    assert {"--grpc-address=here", "--metrics-address=0.0.0.0"} < set(apart)
     assert "--more=1" in serve.command(installation, tmp_path / "backends", "cpu", "secret", flags=["--more=1"])
     assert {"--grpc-address=0.0.0.0", "--metrics-address=0.0.0.0", "--http-address=127.0.0.1"} < set(command)
     assert [part for part in command if part.startswith("--load-model")] == ["--load-model=a", "--load-model=b"]
