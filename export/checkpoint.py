@@ -1,5 +1,6 @@
 """A checkpoint from the hub or a folder, checked until nothing about it can surprise the export."""
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -80,7 +81,12 @@ def load_checkpoint(
     used for one. `work_in`: where `Checkpoint.work` is made, by default among the temporary files.
     """
     with tempfile.TemporaryDirectory(prefix="checkpoint-", dir=work_in) as work:
-        yield _load(model, revision, token, report, Path(work))
+        try:
+            checkpoint = _load(model, revision, token, report, Path(work))
+        except PermissionError as error:
+            user = f"user {os.geteuid()}"
+            raise CheckpointError(f"{error.filename} may not be read by {user}: `chmod a+r` it") from None
+        yield checkpoint
 
 
 def _load(model: str, revision: str | None, token: str | None, report: Callable[[str], None], work: Path) -> Checkpoint:

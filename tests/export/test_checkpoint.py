@@ -1,5 +1,6 @@
 """Checkpoints in folders: what a good one says, and what is said of each kind of bad one."""
 
+import errno
 import hashlib
 import json
 import os
@@ -358,6 +359,20 @@ DAMAGES: list[tuple[Damage, str]] = [
 def test_damaged_files_are_refused(copy: Path, damage: Damage, expected: str) -> None:
     damage(copy)
     assert expected in refusal(copy)
+
+
+def test_weights_that_another_user_alone_may_read_are_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    # As the system does, but for root, whom it lets read everything.
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "model.safetensors":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(CheckpointError, match=r"safetensors may not be read .*chmod"), load_checkpoint(str(copy)):
+        pass
 
 
 def test_a_huge_text_is_refused_without_reading_it(copy: Path) -> None:
