@@ -10,6 +10,7 @@ import pytest
 from services.api.app import create_app
 from services.api.metrics import ApiMetrics
 from services.api.openapi import document
+from services.api.web.middleware import CONTENT_SECURITY_POLICY
 
 
 @pytest.fixture
@@ -96,6 +97,19 @@ async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, 
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "script" not in headers["content-security-policy"]  # default-src 'self': no inline script
+
+
+def test_the_content_policy_takes_nothing_from_elsewhere_and_runs_no_script_of_the_page() -> None:
+    parts = [part.split() for part in CONTENT_SECURITY_POLICY.split("; ")]
+    policy = {directive: set(sources) for directive, *sources in parts}
+    assert policy["default-src"] == {"'self'"}
+    assert {"script-src", "script-src-elem", "script-src-attr", "worker-src", "frame-src"}.isdisjoint(policy)
+    assert policy["object-src"] == policy["base-uri"] == policy["frame-ancestors"] == {"'none'"}
+    # Nothing is sent elsewhere either.
+    assert policy["connect-src"] == policy["form-action"] == {"'self'"}
+    assert set().union(*policy.values()) <= {"'self'", "'none'", "data:", "'unsafe-inline'"}
+    assert [directive for directive in policy if "'unsafe-inline'" in policy[directive]] == ["style-src"]
+    assert [directive for directive in policy if "data:" in policy[directive]] == ["img-src"]
 
 
 async def test_an_unexpected_error_is_json_and_says_nothing_of_us(client: httpx.AsyncClient) -> None:

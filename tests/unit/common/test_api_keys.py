@@ -1,5 +1,6 @@
 """API_KEYS: what is understood, and that no complaint shows what is secret."""
 
+import hmac
 import re
 
 import pytest
@@ -33,6 +34,21 @@ def test_a_key_is_found_by_its_text_alone() -> None:
     assert found.name == "mine"
     for text in (new_key(), TEXT[:-1], TEXT + "A", f" {TEXT}", DIGEST, "", "ut_" + "é" * 43, "\ud800"):
         assert find_key(keys, text) is None
+
+
+def test_a_key_is_compared_with_all_in_constant_time_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[bytes] = []
+
+    def compare(kept: bytes, sent: bytes) -> bool:
+        compared.append(kept)
+        return kept == sent
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    keys = [make_key(name, ["read"], text) for name, text in (("mine", TEXT), ("b", new_key()), ("c", new_key()))]
+    for text in (TEXT, new_key()):
+        compared.clear()
+        find_key(keys, text)
+        assert compared == [key.digest for key in keys]
 
 
 @pytest.mark.parametrize(
