@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
@@ -168,17 +169,27 @@ def test_instances_get_this_machines_threads_unless_tuned(tmp_path: Path) -> Non
     assert f"tuned was tuned on 1000 cores, this machine has {physical_cores()}: run" in told[0]
 
 
+def flood(client: InferenceServerClient, ended: threading.Event) -> str:
+    """Asks for more than is answered until it is ended; why the last was refused."""
+    sent = []
+    while not ended.wait(0.02):
+        sent.append(Together(client, "slow", [posts(rows=64, length=16)]))
+    answers = [each.wait()[0] for each in sent]
+    return str([each for each in answers if isinstance(each, Exception)][-1])
+
+
 def test_a_full_queue_is_no_illness_while_batches_finish(tmp_path: Path) -> None:
     queue = "dynamic_batching { default_queue_policy { max_queue_size: 1 } }"
     with server_of(tmp_path, ("slow",), extra=models.parameter("intra_op_thread_count", "1") + queue) as (_, _, probe):
         assert answer(probe)
-        with InferenceServerClient(probe.url) as client:
-            at_work = Together(client, "slow", [posts(rows=64, length=16)])
-            time.sleep(0.1)
-            waiting = Together(client, "slow", [posts(rows=64, length=16, seed=seed) for seed in range(4)])
-            rejected = [each for each in waiting.wait(until=any) if each]
-            assert "maximum queue size" in str(rejected[0])
-            assert not answer(Probe(probe.url, probe.server_id, probe.configs)), "it never saw the server at work"
-            assert answer(probe)
-            at_work.wait()
-            waiting.wait()
+        ended = threading.Event()
+        with InferenceServerClient(probe.url) as client, ThreadPoolExecutor(1) as thread:
+            flooding = thread.submit(flood, client, ended)
+            try:
+                # One that never saw the server at work; now and then it is let in, then another one is asked.
+                while answer(Probe(probe.url, probe.server_id, probe.configs)):
+                    pass
+                assert answer(probe)
+            finally:
+                ended.set()
+            assert "maximum queue size" in flooding.result()
