@@ -20,7 +20,7 @@ from services.worker.store import store
 from tests.integration.test_api_server import relayed, running_api
 from tests.integration.test_store import analysed
 from tests.posts import make_posts
-from tests.rows import insert, make_older
+from tests.rows import count_again, insert, make_older
 from tests.waiting import eventually
 
 RULE = Rule(threshold=0.5, window_minutes=5, min_posts=10)
@@ -37,7 +37,9 @@ async def store_posts(pool: asyncpg.Pool, negative: int, positive: int, age: tim
         stored = await held.fetchval("SELECT count(*) FROM social_media_posts")
         for number in range(negative + positive):
             label = "negative" if number < negative else "positive"
-            await insert(held, f"p{stored + number}", label=label, ingested_at=datetime.now(UTC) - age)
+            moment = datetime.now(UTC) - age
+            await insert(held, f"p{stored + number}", label=label, ingested_at=moment, counted=False)
+        await count_again(held)
 
 
 async def later(pool: asyncpg.Pool, minutes: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.api.queries import find as bounds
 from tests.integration.test_api_server import Api
-from tests.rows import insert
+from tests.rows import count_again, insert
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = ("positive", "negative", "neutral")
@@ -24,7 +24,9 @@ async def store_many(database: asyncpg.Connection, count: int) -> None:
             created_at=START + timedelta(hours=i),
             label=LABELS[i % 3],
             emotion=EMOTIONS[i % 3],
+            counted=False,
         )
+    await count_again(database)
 
 
 async def ids(api: Api, **params: str | int) -> list[str]:
