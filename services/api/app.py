@@ -40,6 +40,7 @@ from services.api.web.dashboard import Dashboard
 from services.api.web.errors import install_error_handlers
 from services.api.web.middleware import InternalErrors, RequestMetrics, SecurityHeaders
 from services.api.web.openapi_document import install_openapi
+from services.api.web.own_names import OwnNames
 from services.api.web.request_id import RequestIds
 from services.api.web.same_origin import OriginGuard
 from services.api.web.server_spans import server_spans
@@ -129,6 +130,8 @@ def create_app(
     app.add_middleware(OriginGuard, others=other_origins)
     if other_origins:
         app.add_middleware(CrossOrigin, origins=other_origins)
+    if not callers.need_keys:
+        app.add_middleware(OwnNames, origins=other_origins)
     app.add_middleware(RequestMetrics, metrics=api_metrics)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds)

@@ -84,7 +84,7 @@ def _route_of(scope: Scope, status: int) -> str:
         return template
     if scope["method"] == "OPTIONS" and status in (200, 400):
         return "preflight"
-    return "refused" if status in (401, 403, 429) else "dashboard"
+    return "refused" if status in (401, 403, 421, 429) else "dashboard"
 
 
 class InternalErrors:

@@ -22,6 +22,7 @@ RATE_LIMIT: Kind = ("/problems/rate-limit", "More than one caller may ask for")
 # Where the status does not say all.
 KINDS: dict[int, Kind] = {
     403: ("/problems/foreign-page", "A page of another site asks"),
+    421: ("/problems/foreign-name", "Called by a name that is not known to be ours"),
     422: ("/problems/invalid-request", "The request is not valid"),
     429: ("/problems/overloaded", "Too many requests at once"),
     503: ("/problems/unavailable", "Not available now"),
