@@ -207,7 +207,7 @@ def test_triton_lets_nobody_manage_it_without_the_key(stack: Stack) -> None:
 async def test_three_workers_share_the_posts(stack: Stack, tmp_path: Path) -> None:
     stack.up("--no-recreate", "--scale", "worker=3")
     assert len(stack.containers("worker")) == 3
-    ids = write_posts(tmp_path / "posts.jsonl", "scaled", 3_000)
+    ids = write_posts(tmp_path / "posts.jsonl", "scaled", 1_200)
     stack.replay(tmp_path, "posts.jsonl")
 
     async def stored() -> bool:

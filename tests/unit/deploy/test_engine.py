@@ -8,13 +8,20 @@ import pytest
 from tests.compose import __main__, engine
 
 
-def test_where_no_engine_is_to_be_had_it_says_so_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(("arguments", "status"), [([], 2), (["--engine-optional"], 0)])
+def test_where_no_engine_is_to_be_had_it_says_so_and_fails_unless_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    status: int,
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1_000)
-    assert __main__.main([]) == 2
-    assert "no Docker engine" in capsys.readouterr().err
+    assert __main__.main(arguments) == status
+    told = capsys.readouterr().err
+    assert "no Docker engine" in told
+    assert ("NOT TESTED" in told) is (status == 0)
 
 
 def test_rules_are_restored_whole_also_where_there_were_none() -> None:
