@@ -61,7 +61,7 @@ async def test_who_waits_is_woken_by_the_next_frame() -> None:
     waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     queue.put_posts(["post"])
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         assert await waiting == "post"
 
 
@@ -71,7 +71,7 @@ async def test_a_closed_queue_ends_who_waits_and_drops_the_rest() -> None:
     await asyncio.sleep(0)
     queue.close()
     with pytest.raises(QueueClosed):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             await waiting
     queue.put_posts(["late"])
     with pytest.raises(QueueClosed):
