@@ -26,7 +26,7 @@ test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
 	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m "not long and not pages" $(ARGS)
-	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
+	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export -m "not long" $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(ARGS)
@@ -38,7 +38,7 @@ test-pages: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every 
 test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## tests of minutes: rolling restarts, shutdown with servers away, upgrades under load, tuning
 	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m long $(ARGS)
 
-test-export: $(VENV)-export/.dev .local/triton/.stamp ## the tests that need torch: checkpoints, ONNX, verification
+test-export: $(VENV)-export/.dev .local/triton/.stamp ## all tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
 
 test-compose: $(VENV)/.dev ## the compose files for real, in containers; without Docker it starts an engine for the while (Debian, as root)

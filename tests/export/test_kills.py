@@ -22,9 +22,8 @@ from tests.export.checkpoints import make_distilbert
 from tests.integration.triton_server import running_triton
 
 ROOT = Path(__file__).parents[2]
-KILLS = 20
-# Of the kills, so many strike an export that runs a Triton of its own to check the candidate.
-WITH_TRITON = 4
+# Of the kills, one in so many strikes an export that runs a Triton of its own to check the candidate.
+WITH_TRITON = 5
 
 
 class Commands:
@@ -95,8 +94,9 @@ def running_from(folder: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [8, pytest.param(20, marks=pytest.mark.long)])
 def test_a_killed_export_publishes_a_whole_version_or_nothing(
-    commands: Commands, checkpoint: Path, tmp_path: Path
+    commands: Commands, checkpoint: Path, tmp_path: Path, kills: int
 ) -> None:
     repository = Repository(tmp_path / "models")
     durations = {}
@@ -114,8 +114,8 @@ def test_a_killed_export_publishes_a_whole_version_or_nothing(
         running_triton(tmp_path / "server", repository.folder) as running,
         connected([f"127.0.0.1:{running.grpc_port}"]) as (server,),
     ):
-        for number in range(KILLS):
-            triton = number % (KILLS // WITH_TRITON) == 0
+        for number in range(kills):
+            triton = number % WITH_TRITON == 0
             # A new model's first export in every other round: its folder does not exist yet.
             name = "sentiment" if number % 2 else f"fresh{number}"
             pid = commands.start(*words(name, repository, checkpoint, triton=triton))
