@@ -44,7 +44,7 @@ test-export: $(VENV)-export/.dev .local/triton/.stamp ## all tests that need tor
 test-compose: $(VENV)/.dev ## the compose files for real, in containers; without Docker it starts an engine for the while (Debian, as root)
 	$(BIN)/python -m tests.compose $(ARGS)
 
-test-compose-long: $(VENV)/.dev ## the same with TLS, and the README's commands for operators: backup, restore, new passwords and keys
+test-compose-long: $(VENV)/.dev ## the same with TLS, the README's commands for operators (backup, restore, new passwords and keys), and images built twice
 	$(BIN)/python -m tests.compose -m long $(ARGS)
 
 fuzz: $(VENV)-fuzz/.stamp .local/triton/.stamp ## input that nobody would write, to every decoder and the whole API (ARGS="--minutes 20"; --help)
