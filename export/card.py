@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export.spec import FILES, ModelSpec
+from export.spec import FILES, TARGETS, ModelSpec
 
 _WHAT = {
     "fp32": "single precision, attention fused; any processor or GPU",
@@ -19,9 +19,7 @@ def card(spec: ModelSpec, folder: Path) -> str:
         f"| `{FILES[precision]}` | {(folder / FILES[precision]).stat().st_size / 1e6:.1f} MB | {_WHAT[precision]} |"
         for precision in spec.precisions
     )
-    served = "\n".join(
-        f"| `configs/{target}.pbtxt` | `{FILES[spec.precision_for(target)]}` |" for target in ("cpu", "gpu", "gpu-trt")
-    )
+    served = "\n".join(f"| `configs/{target}.pbtxt` | `{FILES[spec.precision_for(target)]}` |" for target in TARGETS)
     lengths = ", ".join(map(str, spec.lengths))
     answer = "softmax over the labels" if spec.activation == "softmax" else "a sigmoid for each label (multi-label)"
     return f"""\

@@ -17,7 +17,7 @@ from export.errors import ExportError
 from export.files import link, locked, staging, sync, write_text
 from export.spec import TARGETS, Manifest
 from export.triton_config import CANARY_SUFFIX, Canary, parse, render, serving_of
-from export.version_folder import CONFIGS, MANIFEST, check_files, read_manifest, sha256_served
+from export.version_folder import CONFIGS, MANIFEST, add_later_configs, check_files, read_manifest, sha256_served
 
 HISTORY = "history.json"
 # A promotion takes seconds; who comes second waits for it.
@@ -110,6 +110,7 @@ class Repository:
     def promote(self, name: str, version: int) -> None:
         """Puts a whole version into service, on disk. ExportError where it is not whole."""
         self.manifest(name, version)
+        add_later_configs(self.version_folder(name, version))
         check_files(self.version_folder(name, version))
         if version != self.in_service(name):
             self.put_in_service(name, [*self.history(name), version])
@@ -122,6 +123,7 @@ class Repository:
             earlier.pop()
         if not earlier:
             raise ExportError(f"{name} has served no other version that is still there: nothing to roll back to")
+        add_later_configs(self.version_folder(name, earlier[-1]))
         check_files(self.version_folder(name, earlier[-1]))
         return earlier
 
@@ -181,6 +183,7 @@ class Repository:
         """`<name>_canary` appears, whole. ExportError where the version cannot be one, or another canary is there."""
         manifest = self.manifest(name, version)
         folder = self.version_folder(name, version)
+        add_later_configs(folder)
         check_files(folder)
         if version == self.require_in_service(name):
             raise ExportError(f"{name} version {version} is in service already")

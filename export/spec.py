@@ -9,7 +9,7 @@ Architecture = Literal["distilbert", "roberta"]
 Activation = Literal["softmax", "sigmoid"]
 # `trt` is fp16 in standard operators alone: TensorRT knows none of ONNX Runtime's fused ones.
 Precision = Literal["fp32", "fp16", "int8", "trt"]
-Target = Literal["cpu", "gpu", "gpu-trt"]
+Target = Literal["cpu", "gpu", "gpu-ort", "gpu-trt"]
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -23,12 +23,16 @@ FILES: Mapping[Precision, str] = {
 PREFERRED: Mapping[Target, tuple[Precision, ...]] = {
     "cpu": ("int8", "fp32", "fp16", "trt"),
     "gpu": ("fp16", "fp32", "trt", "int8"),
+    "gpu-ort": ("fp16", "fp32", "trt", "int8"),
     "gpu-trt": ("trt", "fp32", "fp16", "int8"),
 }
 # Sequence lengths that clients pad to, in tokens: few, so that Triton finds requests of equal shape to merge.
 BUCKETS = (16, 32, 64, 128, 256, 512)
 # On a CPU, in tokens.
 SHORTEST, MIN_STEP = 8, 4
+# On a GPU, in tokens. Its matrix units multiply half precision in pieces of 8; and every length is one more shape, for
+# which each layer's kernels are chosen, and one more graph.
+GPU_STEP, GPU_FINE_UP_TO, GPU_COARSE_STEP = 8, 64, 16
 
 
 class SpecError(ValueError):
@@ -149,3 +153,21 @@ def lengths_on_cpu(lengths: tuple[int, ...]) -> tuple[int, ...]:
         steps.append(length)
         length += max(MIN_STEP, 2 ** (length.bit_length() - 1) // 8)
     return tuple(sorted({*steps, *lengths}))
+
+
+def lengths_on_gpu(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """What our backend pads rows to on a GPU: steps of 8 up to 64 tokens, of 16 up to 128, then of an eighth.
+
+    Coarser than on a CPU, because there are far more rows to share a length, and a run of few rows leaves a GPU idle.
+    """
+    steps = []
+    length = GPU_STEP
+    while length < lengths[-1]:
+        steps.append(length)
+        length += GPU_STEP if length < GPU_FINE_UP_TO else max(GPU_COARSE_STEP, 2 ** (length.bit_length() - 1) // 8)
+    return tuple(sorted({*steps, *lengths}))
+
+
+def lengths_on_server(target: Target, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """What the server pads each row to by itself; empty where it computes requests as they come."""
+    return {"cpu": lengths_on_cpu, "gpu-ort": lengths_on_gpu}.get(target, lambda _: ())(lengths)

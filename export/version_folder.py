@@ -16,6 +16,8 @@ TOKENIZER = "tokenizer.json"
 CARD = "README.md"
 CONFIGS = "configs"
 REPORT_JSON, REPORT_MARKDOWN = "report.json", "report.md"
+# Kinds of machine that versions were once exported without.
+LATER_TARGETS: tuple[Target, ...] = ("gpu-ort",)
 _PACKAGES = ("torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime")
 
 
@@ -37,6 +39,15 @@ def write_config(folder: Path, manifest: Manifest, target: Target, serving: Serv
     """`configs/<target>.pbtxt`, replaced at once."""
     text = render(manifest.spec, target, weights_sha256=sha256_served(manifest, target), serving=serving)
     write_text(folder / CONFIGS / f"{target}.pbtxt", text)
+
+
+def add_later_configs(folder: Path) -> None:
+    """Writes the configurations that the version was exported too early for; ExportError where it is none."""
+    missing = [target for target in LATER_TARGETS if not (folder / CONFIGS / f"{target}.pbtxt").is_file()]
+    if missing and (folder / CONFIGS).is_dir():
+        manifest = read_manifest(folder)
+        for target in missing:
+            write_config(folder, manifest, target, DEFAULT_SERVING)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -37,9 +37,10 @@ class Running:
     metrics_url: str
 
 
-def environment_folder() -> Path:
-    """Where Triton's environment lies, as for `make run`."""
-    return PROJECT / (os.environ.get("LOCAL_DIR") or ".local") / "triton" / "env"
+def environment_folder(config_name: str = "cpu") -> Path:
+    """Where Triton's environment for that configuration lies, as for `make run`."""
+    name = "env" if config_name == "cpu" else "env-gpu"
+    return PROJECT / (os.environ.get("LOCAL_DIR") or ".local") / "triton" / name
 
 
 def require_environment(folder: Path | None = None) -> None:

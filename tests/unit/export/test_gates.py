@@ -107,6 +107,7 @@ def test_a_tokenizer_that_is_none_is_told(tmp_path: Path) -> None:
         ("gpu", "negative,neutral", "neutral,negative", "describes another version"),
         ("gpu", 'key: "labels"', 'key: "names"', "lacks the parameter"),
         ("gpu", "KIND_GPU", "KIND", "is no Triton model configuration"),
+        ("gpu-ort", "padded_lengths", "padding", "is not for gpu-ort"),
         ("gpu-trt", "gpu_execution_accelerator", "cpu_execution_accelerator", "is not for gpu-trt"),
         ("gpu-trt", "input_ids:1x16,", "", "has no TensorRT profile for 16 tokens"),
         ("gpu-trt", "tiny_1_", "tiny_", "its engines"),

@@ -80,6 +80,28 @@ def test_what_is_not_whole_is_never_published(repository: Repository, damage: st
     assert repository.names() == []
 
 
+def test_a_version_from_before_a_kind_of_machine_gets_its_configuration_on_its_way_into_service(
+    repository: Repository,
+) -> None:
+    versions = [publish(repository) for _ in range(4)]
+    written = []
+    for version in versions:
+        path = repository.version_folder("sentiment", version) / "configs" / "gpu-ort.pbtxt"
+        written.append(path.read_text())
+        path.unlink()
+    promote(repository, 2)
+    promote(repository, 3)
+    (repository.version_folder("sentiment", 2) / "configs" / "gpu-ort.pbtxt").unlink()
+    rollback(repository)
+    with repository.switching("sentiment"):
+        repository.start_canary("sentiment", 4, 10)
+    assert repository.in_service("sentiment") == 2
+    for version in (2, 3, 4):
+        path = repository.version_folder("sentiment", version) / "configs" / "gpu-ort.pbtxt"
+        assert path.read_text() == written[version - 1]
+    assert (repository.folder / "sentiment_canary" / "configs" / "gpu-ort.pbtxt").is_file()
+
+
 @pytest.mark.parametrize("damage", ["model.onnx", "model.fp16.onnx", "tokenizer.json", "labels.txt"])
 def test_a_damaged_version_comes_into_service_in_no_way(repository: Repository, damage: str) -> None:
     for _ in range(2):

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tritonclient.grpc.model_config_pb2 import ModelInstanceGroup
 
 from export.errors import ExportError
 from export.spec import (
@@ -18,6 +19,8 @@ from export.spec import (
     SpecError,
     Target,
     lengths_on_cpu,
+    lengths_on_gpu,
+    lengths_on_server,
     lengths_up_to,
 )
 from export.triton_config import Canary, Serving, parse, render, serving_of, spec_of, target_of
@@ -140,7 +143,7 @@ def test_a_configuration_names_the_file_that_it_serves(precision: str) -> None:
 
 def test_the_gpu_configuration_writes_out_all_four_options_of_cuda() -> None:
     """A parameters block takes the defaults of the native backend away."""
-    for target in ("gpu", "gpu-trt"):
+    for target in ("gpu", "gpu-ort", "gpu-trt"):
         values = parse(render(spec(), target, weights_sha256=SHA256)).parameters
         for key in ("gpu_mem_limit", "arena_extend_strategy", "cudnn_conv_algo_search", "do_copy_in_default_stream"):
             assert values[key].string_value.isdecimal(), key
@@ -177,11 +180,34 @@ def test_on_a_cpu_padding_is_below_4_tokens_or_an_eighth(max_tokens: int) -> Non
         assert padded - tokens < max(4, tokens / 8), tokens
 
 
-def test_only_the_configuration_for_a_cpu_tells_finer_steps_and_it_is_still_of_its_spec() -> None:
+@pytest.mark.parametrize("max_tokens", [8, 16, 100, 128, 512])
+def test_on_a_gpu_padding_is_below_8_tokens_then_16_then_an_eighth(max_tokens: int) -> None:
+    lengths = lengths_on_gpu(lengths_up_to(max_tokens))
+    assert lengths[-1] == max_tokens
+    assert set(lengths_up_to(max_tokens)) <= set(lengths)
+    assert all(length % 8 == 0 for length in lengths[:-1])
+    for tokens in range(1, max_tokens + 1):
+        padded = next(length for length in lengths if length >= tokens)
+        assert padded - tokens < (8 if tokens <= 64 else max(16, tokens / 8)), tokens
+
+
+def test_configurations_of_our_own_backend_tell_finer_steps_and_are_still_of_their_spec() -> None:
     for target in TARGETS:
         config = parse(render(spec(), target, weights_sha256=SHA256))
-        assert ("padded_lengths" in config.parameters) == (target == "cpu")
+        told = config.parameters["padded_lengths"].string_value if "padded_lengths" in config.parameters else ""
+        assert told == ",".join(map(str, lengths_on_server(target, spec().lengths)))
+        assert bool(told) == (target in ("cpu", "gpu-ort"))
         assert spec_of(config) == spec()
+
+
+def test_a_run_on_a_gpu_is_bounded_and_the_largest_is_warmed_up() -> None:
+    for max_tokens in (128, 512):
+        made = spec(max_tokens=max_tokens, lengths=lengths_up_to(max_tokens))
+        config = parse(render(made, "gpu-ort", weights_sha256=SHA256, serving=Serving(instances=2)))
+        tokens = [sample.batch_size * sample.inputs["input_ids"].dims[0] for sample in config.model_warmup]
+        assert max(tokens) == 256 * max_tokens <= int(config.parameters["max_run_tokens"].string_value)
+        (group,) = config.instance_group
+        assert (group.kind, group.count) == (ModelInstanceGroup.KIND_GPU, 2)
 
 
 def test_a_canary_is_a_model_of_its_own_that_says_whose_it_is() -> None:
