@@ -23,7 +23,7 @@ GPU_MEMORY_LIMIT_BYTES = 8 * 2**30
 # Rows a request at most. A processor gains nothing beyond 64; a GPU is not full below 256 short rows, and where rows of
 # all lengths come together, several times as many have to be there to fill a run of each.
 MAX_BATCH_SIZE: dict[Target, int] = {"cpu": 64, "gpu": 256, "gpu-ort": 1_024, "gpu-trt": 256}
-# Rows of the warm-up batches of each length, besides 1. 256 rows of 512 tokens are the largest run of our backend on a GPU:
+# Rows of the warm-up batches of each length, besides 1. Our backend's largest run on a GPU is one of 256 x 512 tokens:
 # so its memory is there before the model calls itself ready.
 WARM_UP_ROWS: dict[Target, int] = {"cpu": 4, "gpu": 64, "gpu-ort": 256, "gpu-trt": 64}
 # Tokens of one run at most, padding included. A layer's widest activation, 4 x 768 numbers of half precision a token,
