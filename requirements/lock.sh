@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Resolves the exact versions of requirements/*.txt from pyproject.toml. export.txt, bench.txt, fuzz.txt,
-# audit.txt and triton.txt are kept by hand: their versions are the ones that were found to work together.
+# audit.txt, triton.txt and triton-gpu.txt are kept by hand: their versions are the ones that were found to work together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \

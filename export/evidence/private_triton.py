@@ -39,7 +39,7 @@ class Running:
 
 def environment_folder(config_name: str = "cpu") -> Path:
     """Where Triton's environment for that configuration lies, as for `make run`."""
-    name = "env" if config_name == "cpu" else "env-gpu"
+    name = "env-gpu" if config_name.startswith("gpu") else "env"
     return PROJECT / (os.environ.get("LOCAL_DIR") or ".local") / "triton" / name
 
 

@@ -18,6 +18,7 @@ from services.common.api_keys import ApiKey, read_api_keys
 from services.common.certificates import check_certificates
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
+from services.common.triton_config import TritonConfig
 from services.common.webhook_setting import read_webhooks
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -217,6 +218,9 @@ class Settings(BaseSettings):
     local_redis_port: Port = 63790
     local_triton_grpc_port: Port = 8001
     local_triton_metrics_port: Port = 8002
+    local_triton_config: TritonConfig = Field(
+        "cpu", description="what `make run`'s Triton computes on: cpu, or an NVIDIA GPU with gpu-ort, gpu or gpu-trt"
+    )
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -20,6 +20,11 @@ def config_file(model: Path, config_name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def on_gpu(config_name: str) -> bool:
+    """Whether the configurations of that name are for a GPU: gpu, gpu-ort, gpu-trt."""
+    return config_name.startswith("gpu")
+
+
 def threads_per_instance(cores: int, instances: int) -> int:
     """Intra-op threads of each instance: all together at most the physical cores, but one each in any case."""
     return max(1, cores // max(1, instances))

@@ -23,6 +23,7 @@ from services.local.child import Child
 from services.local.runner import StartFailed
 from services.local.single_run import SingleRun
 from services.local.triton import READY_TIMEOUT_S, triton_child
+from services.local.triton_env import env_for
 from services.local.triton_machine import check_port_free, remove_stale_regions
 
 EXAMPLES = """\
@@ -45,8 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model-repository", type=Path, required=True, metavar="DIR", help="served as it stands")
-    env_dir = Path(os.environ.get("LOCAL_DIR") or ".local") / "triton" / "env"
-    parser.add_argument("--env-dir", type=Path, default=env_dir, metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--env-dir", type=Path, metavar="DIR", help="default: that of `make run` for the configuration")
     parser.add_argument("--work-dir", type=Path, metavar="DIR", help="for the backends; default: a temporary folder")
     parser.add_argument("--grpc-port", type=_port, default=0, metavar="PORT", help="default: a free one")
     parser.add_argument("--metrics-port", type=_port, default=0, metavar="PORT", help="default: a free one")
@@ -110,8 +110,9 @@ def _ports(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def _child(options: argparse.Namespace, ports: tuple[int, int], work_dir: Path) -> Child:
+    triton_dir = Path(os.environ.get("LOCAL_DIR") or ".local") / "triton"
     child = triton_child(
-        env_dir=options.env_dir,
+        env_dir=options.env_dir or env_for(options.config_name, triton_dir)[0],
         model_repository=options.model_repository,
         work_dir=work_dir,
         grpc_port=ports[0],

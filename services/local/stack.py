@@ -10,13 +10,15 @@ from services.common.background import HEARTBEAT_WITHIN_S
 from services.common.settings import Settings
 from services.local.child import Child
 from services.local.http_checks import answers_health, answers_metrics, beats, stays_alive
+from services.local.model_folders import on_gpu
 from services.local.named_servers import NamedServers
 from services.local.passwords import Passwords
 from services.local.ports import LOOPBACK, PortNeed
 from services.local.postgres import postgres_child
 from services.local.redis import redis_child
 from services.local.triton import triton_child
-from services.local.triton_env import ensure_env
+from services.local.triton_env import ensure_env, env_for
+from services.local.triton_machine import check_gpu
 
 # PostgreSQL's superuser of the embedded server. Not POSTGRES_USER, which may change while the data stay.
 DATABASE_USER = "undertone"
@@ -120,13 +122,18 @@ def _servers(plan: Plan, passwords: Passwords) -> list[Child]:
     s, folder = plan.settings, plan.local_dir
     servers = []
     if not plan.named.triton:
+        if on_gpu(s.local_triton_config):
+            # Before gigabytes are installed for it.
+            check_gpu()
+        env_dir, lock = env_for(s.local_triton_config, folder / "triton")
         servers.append(
             triton_child(
-                env_dir=ensure_env(folder / "triton" / "env"),
+                env_dir=ensure_env(env_dir, lock=lock),
                 model_repository=s.model_repository.absolute(),
                 work_dir=folder / "triton" / "work",
                 grpc_port=s.local_triton_grpc_port,
                 metrics_port=s.local_triton_metrics_port,
+                config_name=s.local_triton_config,
                 cpu_runtime=s.cpu_runtime,
                 traces_endpoint=s.traces_endpoint,
             )

@@ -1,5 +1,6 @@
 """The Triton server from PyPI's wheel, as a child of the supervisor."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from functools import partial
@@ -7,8 +8,9 @@ from pathlib import Path
 
 from services.local.child import Child
 from services.local.cores import physical_cores
-from services.local.model_folders import model_names
+from services.local.model_folders import model_names, on_gpu
 from services.local.triton_machine import (
+    check_gpu,
     check_port_free,
     check_shared_memory,
     region_prefix,
@@ -23,6 +25,8 @@ from services.local.triton_staging import stage_backends
 READY_TIMEOUT_S = 300.0
 # Which runtime was found to be the fastest for each model on this machine.
 CPU_RUNTIMES = "cpu_runtimes.json"
+# Of our backend on a GPU, and which GPUs there are.
+GPU_SWITCHES = ("UNDERTONE_GPU_GRAPHS", "UNDERTONE_GPU_PINNED", "CUDA_VISIBLE_DEVICES")
 
 
 def triton_child(
@@ -41,7 +45,8 @@ def triton_child(
     """The server on loopback, gRPC and metrics only, serving every model of the repository, or `only` these.
 
     `env_dir` is made by `triton_env`; `work_dir` (to be writable and executable) is filled anew. The repository is
-    served itself, so that LoadModel takes what is in it then. `threads`: intra-op threads of each model instance on
+    served itself, so that LoadModel takes what is in it then. `config_name`: which of a model's configurations, one for
+    a GPU if it begins with gpu. `threads`: intra-op threads of each model instance on
     the CPU, by default the share of the physical cores; a model that was tuned keeps its own. `cpu_runtime`: what
     computes the models on the CPU, as in the setting CPU_RUNTIME; a choice is remembered beside `work_dir`.
     `traces_endpoint`: where its spans go, as in the setting TRACES_ENDPOINT.
@@ -50,6 +55,8 @@ def triton_child(
     check_port_free(grpc_port, "LOCAL_TRITON_GRPC_PORT")
     check_port_free(metrics_port, "LOCAL_TRITON_METRICS_PORT")
     check_shared_memory()
+    if on_gpu(config_name):
+        check_gpu()
     installation = find_installation(env_dir)
     work_dir, model_repository = work_dir.resolve(), model_repository.resolve()
     models = read_models(model_repository, config_name, only)
@@ -59,7 +66,7 @@ def triton_child(
     return Child(
         name="triton",
         command=[
-            *installation.command(),
+            *installation.command(gpu=on_gpu(config_name)),
             f"--id={server_id}",
             f"--model-repository={model_repository}",
             f"--backend-directory={backends}",
@@ -78,6 +85,8 @@ def triton_child(
             "UNDERTONE_CPU_SLOTS": str(work_dir),
             "UNDERTONE_CPU_RUNTIME": cpu_runtime,
             "UNDERTONE_CPU_RUNTIME_FILE": str(work_dir.with_name(CPU_RUNTIMES)),
+            # Whoever measures switches them; see docs/models.md.
+            **{name: os.environ[name] for name in GPU_SWITCHES if name in os.environ},
         },
         ready=Probe(f"127.0.0.1:{grpc_port}", server_id, list(models.required.values())),
         cwd=work_dir,

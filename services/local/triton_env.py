@@ -1,7 +1,8 @@
-"""Triton's own environment: `python -m services.local.triton_env` makes it, once.
+"""Triton's own environment: `python -m services.local.triton_env` makes it, once; with `--gpu`, the one for a GPU.
 
-The server, its Python backend, ONNX Runtime, OpenVINO and numpy 1 come from wheels (requirements/triton.txt). They stay
-out of the services' environment because the backend's stub needs numpy 1, hence Python 3.11 or 3.12.
+The server, its Python backend, ONNX Runtime, OpenVINO and numpy 1 come from wheels (requirements/triton.txt; for a GPU
+triton-gpu.txt). They stay out of the services' environment because the backend's stub needs numpy 1, hence Python 3.11
+or 3.12. Without a network: PIP_NO_INDEX=1 PIP_FIND_LINKS=<folder with the wheels>.
 """
 
 import argparse
@@ -15,11 +16,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from services.common.errors import ConfigurationError
+from services.local.model_folders import on_gpu
 
 PYTHONS = ("3.12", "3.11")
 MIN_GLIBC = (2, 35)
-DEFAULT_DIR = Path(".local/triton/env")
-LOCK = Path(__file__).parents[2] / "requirements" / "triton.txt"
+DEFAULT_DIR, GPU_DIR = Path(".local/triton/env"), Path(".local/triton/env-gpu")
+LOCK, GPU_LOCK = (Path(__file__).parents[2] / "requirements" / name for name in ("triton.txt", "triton-gpu.txt"))
+DOWNLOADS = {LOCK: " (a download of 160 MB)", GPU_LOCK: " with CUDA (a download of 1.5 GB)"}
 STAMP = "undertone-stamp"
 # Of OpenVINO only the CPU plugin and the reader of ONNX files are used.
 UNUSED_OPENVINO = (
@@ -86,7 +89,8 @@ def is_complete(env_dir: Path, lock: Path = LOCK) -> bool:
 
 
 def ensure_env(env_dir: Path = DEFAULT_DIR, *, lock: Path = LOCK, report: Report = print) -> Path:
-    """The environment's folder, made if missing, half-made or of another lock. Takes a minute and 380 MB of disk."""
+    """The environment's folder, made if missing, half-made or of another lock. Takes a minute and 380 MB of disk, for
+    a GPU (`GPU_LOCK`) some minutes and 3 GB."""
     check_platform(platform.system(), platform.machine(), platform.libc_ver())
     if is_complete(env_dir, lock):
         return env_dir
@@ -95,7 +99,7 @@ def ensure_env(env_dir: Path = DEFAULT_DIR, *, lock: Path = LOCK, report: Report
     if env_dir.exists():
         report(f"removing the unfinished or outdated {env_dir}")
         shutil.rmtree(env_dir)
-    report(f"installing Triton (a download of 160 MB) into {env_dir} with Python {version} …")
+    report(f"installing Triton{DOWNLOADS.get(lock, '')} into {env_dir} with Python {version} …")
     env_dir.parent.mkdir(parents=True, exist_ok=True)
     _run([command, "-m", "venv", "--without-pip", str(env_dir)], "create the environment")
     _run([*_pip(env_dir), "install", "--no-deps", "--no-compile", "--requirement", str(lock)], "install Triton")
@@ -103,6 +107,12 @@ def ensure_env(env_dir: Path = DEFAULT_DIR, *, lock: Path = LOCK, report: Report
     (env_dir / STAMP).write_text(stamp_of(lock, version))
     report("Triton is installed")
     return env_dir
+
+
+def env_for(config_name: str, triton_dir: Path) -> tuple[Path, Path]:
+    """(folder, lock) of the environment that serves this configuration, among those in `triton_dir`."""
+    env_dir, lock = (GPU_DIR, GPU_LOCK) if on_gpu(config_name) else (DEFAULT_DIR, LOCK)
+    return triton_dir / env_dir.name, lock
 
 
 def _pip(env_dir: Path) -> list[str]:
@@ -136,9 +146,12 @@ def _drop_unused(env_dir: Path, version: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the environment that the embedded Triton server runs in.")
-    parser.add_argument("--dir", type=Path, default=DEFAULT_DIR, help="default: %(default)s")
+    parser.add_argument("--gpu", action="store_true", help="the one for NVIDIA GPUs: ONNX Runtime with CUDA")
+    parser.add_argument("--dir", type=Path, help=f"default: {DEFAULT_DIR}, for a GPU {GPU_DIR}")
+    arguments = parser.parse_args()
+    env_dir, lock = (GPU_DIR, GPU_LOCK) if arguments.gpu else (DEFAULT_DIR, LOCK)
     try:
-        ensure_env(parser.parse_args().dir)
+        ensure_env(arguments.dir or env_dir, lock=lock)
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
 

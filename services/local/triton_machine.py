@@ -1,18 +1,24 @@
 """What the machine must offer before the server starts; each lack is one sentence that says what to do."""
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from services.common.errors import ConfigurationError
 
 SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # no folder for temporary files
 # Requests travel between the server and each model's process in shared memory.
 MIN_SHARED_MEMORY_MB = 256
+# CUDA's version as the driver counts: what the wheels of requirements/triton-gpu.txt are made for.
+MIN_CUDA = 13_000
+DRIVER_LIBRARY = "libcuda.so.1"
 _ASK_PYTHON = (
     "import sys, sysconfig;"
     "print('%d.%d' % sys.version_info[:2], sysconfig.get_config_var('LIBDIR') or '', sys.base_prefix, sep='\\n')"
@@ -41,6 +47,39 @@ def check_shared_memory(folder: Path = SHARED_MEMORY) -> None:
             f"{folder} has {free_mb} MB free, Triton needs {MIN_SHARED_MEMORY_MB}: enlarge it (Docker: --shm-size=1g, "
             f"elsewhere: mount -o remount,size=1G {folder})"
         )
+
+
+def check_gpu(load: Callable[[str], Any] = ctypes.CDLL) -> None:
+    """ConfigurationError without an NVIDIA GPU or with a driver that is too old for the wheels. `load`: a library."""
+    otherwise = "or set LOCAL_TRITON_CONFIG=cpu"
+    try:
+        driver = load(DRIVER_LIBRARY)
+    except OSError:
+        raise ConfigurationError(
+            f"there is no NVIDIA driver here ({DRIVER_LIBRARY} is missing): install it (in a container: start that "
+            f"with its GPUs), {otherwise}"
+        ) from None
+    version, count = ctypes.c_int(0), ctypes.c_int(0)
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    if version.value < MIN_CUDA:
+        raise ConfigurationError(
+            f"the NVIDIA driver is too old: it is made for CUDA {_cuda_version(version.value)}, Triton's environment "
+            f"needs {_cuda_version(MIN_CUDA)}: install driver 580 or newer, {otherwise}"
+        )
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+        raise ConfigurationError(
+            f"the NVIDIA driver finds no GPU: look at `nvidia-smi` and at CUDA_VISIBLE_DEVICES, {otherwise}"
+        )
+
+
+def driver_folders() -> list[Path]:
+    """Where the driver's library may lie if the system does not know it: some containers say so in LD_LIBRARY_PATH."""
+    folders = map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
+    return [folder for folder in folders if (folder / DRIVER_LIBRARY).exists()]
+
+
+def _cuda_version(number: int) -> str:
+    return f"{number // 1_000}.{number % 1_000 // 10}"
 
 
 def region_prefix(work_dir: Path) -> str:

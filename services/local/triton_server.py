@@ -4,16 +4,18 @@ Standard library only: the container that runs nothing but Triton has no other p
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.common.errors import ConfigurationError
-from services.local.triton_machine import python_library
+from services.local.triton_machine import driver_folders, python_library
 
 # Requests at work get so long when the server stops; a little more, and who started it kills it.
 EXIT_TIMEOUT_S = 10
 KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
+# Triton's own default: requests and answers of several batches.
+PINNED_POOL_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,11 @@ class Installation:
     stub: Path
     environment: Mapping[str, str]
 
-    def command(self, host: str = "127.0.0.1", grpc_host: str = "") -> list[str]:
-        """The server with metrics and gRPC on that address, gRPC on another if one is given; no HTTP, no model."""
+    def command(self, host: str = "127.0.0.1", grpc_host: str = "", *, gpu: bool = False) -> list[str]:
+        """The server with metrics and gRPC on that address, gRPC on another if one is given; no HTTP, no model.
+
+        `gpu`: whether a model computes on one.
+        """
         binary = self.wheel / "bin" / "tritonserver"
         # pip keeps the execute bit of a wheel's file only if it was packed with one.
         if not os.access(binary, os.X_OK):
@@ -41,11 +46,11 @@ class Installation:
             "--allow-http=false",
             f"--grpc-address={grpc_host or host}",
             f"--metrics-address={host}",
-            "--allow-gpu-metrics=false",
+            f"--allow-gpu-metrics={str(gpu).lower()}",
             "--metrics-config=summary_latencies=true",
             f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
             # Pinned memory is the GPU's: without one, the server only warns that it has none.
-            "--pinned-memory-pool-byte-size=0",
+            f"--pinned-memory-pool-byte-size={PINNED_POOL_BYTES if gpu else 0}",
             "--log-info=false",
         ]
 
@@ -59,7 +64,9 @@ def find_installation(env_dir: Path) -> Installation:
     wheel = site / "tritonserver"
     version, library = python_library(env_dir / "bin" / "python")
     stub = wheel / "python_backend_stubs" / version / "triton_python_backend_stub"
-    return Installation(wheel, stub, _environment(env_dir, site.with_name("nvidia_pytriton.libs"), library))
+    libraries = [site.with_name("nvidia_pytriton.libs"), library, *sorted(site.parent.glob("nvidia/*/lib"))]
+    libraries += driver_folders()
+    return Installation(wheel, stub, _environment(env_dir, libraries))
 
 
 def trace_flags(endpoint: str) -> list[str]:
@@ -75,11 +82,14 @@ def trace_flags(endpoint: str) -> list[str]:
     ]
 
 
-def _environment(env_dir: Path, wheel_libraries: Path, python_library: Path) -> dict[str, str]:
-    """The stub embeds Python, which finds its packages through the first `python3` on PATH."""
+def _environment(env_dir: Path, libraries: Sequence[Path]) -> dict[str, str]:
+    """The stub embeds Python, which finds its packages through the first `python3` on PATH.
+
+    `libraries`: folders of the wheel's, of Python's, and of NVIDIA's where there are wheels of CUDA.
+    """
     return {
         "PATH": os.pathsep.join([str(env_dir / "bin"), os.defpath]),
-        "LD_LIBRARY_PATH": os.pathsep.join([str(wheel_libraries), str(python_library)]),
+        "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
         "LC_ALL": "C.UTF-8",
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONNOUSERSITE": "1",

@@ -43,7 +43,7 @@ def no_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("postgres", "redis", "triton"):
         monkeypatch.setattr(stack, f"{name}_child", named(name))
-    monkeypatch.setattr(stack, "ensure_env", lambda folder: folder)
+    monkeypatch.setattr(stack, "ensure_env", lambda folder, lock: folder)
 
 
 def names(plan: Plan) -> list[list[str]]:
@@ -70,6 +70,31 @@ def test_tritons_spans_go_where_those_of_the_services_go(monkeypatch: pytest.Mon
     build_stages(plan, PASSWORDS)
     assert given["traces_endpoint"] == "http://collector:4318"
     assert service_environment(plan, PASSWORDS)["TRACES_ENDPOINT"] == "http://collector:4318"
+
+
+def test_a_gpu_is_looked_for_before_its_environment_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+
+    async def ready() -> bool:
+        return True
+
+    def noted(**options: object) -> Child:
+        done.append((options["config_name"], options["env_dir"]))
+        return Child(name="triton", command=["triton"], environment={}, ready=ready)
+
+    def installed(folder: Path, lock: Path) -> Path:
+        done.append((folder.name, lock.name))
+        return folder
+
+    monkeypatch.setattr(stack, "check_gpu", lambda: done.append("looked"))
+    monkeypatch.setattr(stack, "ensure_env", installed)
+    monkeypatch.setattr(stack, "triton_child", noted)
+    folder = settings_of().local_dir.absolute() / "triton"
+    build_stages(plan_of(settings_of()), PASSWORDS)
+    assert done == [("env", "triton.txt"), ("cpu", folder / "env")]
+    done.clear()
+    build_stages(plan_of(settings_of(local_triton_config="gpu-ort")), PASSWORDS)
+    assert done == ["looked", ("env-gpu", "triton-gpu.txt"), ("gpu-ort", folder / "env-gpu")]
 
 
 def test_servers_that_the_user_names_are_not_started() -> None:

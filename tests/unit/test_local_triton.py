@@ -5,13 +5,22 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError
-from services.local import model_folders, triton_env, triton_machine, triton_repository, triton_staging
+from services.common.triton_config import TritonConfig
+from services.local import (
+    model_folders,
+    triton_env,
+    triton_machine,
+    triton_repository,
+    triton_server,
+    triton_staging,
+)
 from services.local.cores import physical_cores
 from services.local.triton_probe import tiny_inputs
 
@@ -232,6 +241,89 @@ def test_a_taken_port_names_its_setting() -> None:
         with pytest.raises(ConfigurationError, match=f"port {port} .* set LOCAL_TRITON_GRPC_PORT to a free port"):
             triton_machine.check_port_free(port, "LOCAL_TRITON_GRPC_PORT")
     triton_machine.check_port_free(port, "LOCAL_TRITON_GRPC_PORT")
+
+
+class Driver:
+    """NVIDIA's, as far as it is asked: `cuda` is the version that it is made for."""
+
+    def __init__(self, cuda: int = 13_000, gpus: int = 1, error: int = 0) -> None:
+        self._cuda, self._gpus, self._error = cuda, gpus, error
+
+    def cuDriverGetVersion(self, version: Any) -> int:  # noqa: N802 # NVIDIA's name
+        version._obj.value = self._cuda
+        return 0
+
+    def cuInit(self, flags: int) -> int:  # noqa: N802 # likewise
+        return self._error
+
+    def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802 # likewise
+        count._obj.value = self._gpus
+        return 0
+
+
+def test_a_gpu_with_a_new_enough_driver_will_do() -> None:
+    triton_machine.check_gpu(lambda name: Driver(13_020))
+
+
+@pytest.mark.parametrize(
+    ("driver", "words"),
+    [
+        (
+            Driver(12_080),
+            r"too old: it is made for CUDA 12\.8, .* needs 13\.0: install driver 580 or newer, or set LOCAL_",
+        ),
+        (Driver(gpus=0), "finds no GPU: look at `nvidia-smi`"),
+        (Driver(error=100), "finds no GPU"),
+    ],
+)
+def test_a_driver_that_does_not_fit_is_told(driver: Driver, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        triton_machine.check_gpu(lambda name: driver)
+
+
+def test_a_machine_without_a_driver_is_told_what_to_do() -> None:
+    def missing(name: str) -> Any:
+        raise OSError(name)
+
+    with pytest.raises(ConfigurationError, match=r"no NVIDIA driver here \(libcuda\.so\.1 .* LOCAL_TRITON_CONFIG=cpu"):
+        triton_machine.check_gpu(missing)
+
+
+def test_a_server_on_a_gpu_finds_cuda_and_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU it looks for neither, and says nothing of either."""
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    folders = [site / "nvidia" / name / "lib" for name in ("cu13", "cudnn")]
+    driver = tmp_path / "driver"
+    for folder in (site / "pytriton" / "tritonserver" / "bin", *folders, driver):
+        folder.mkdir(parents=True)
+    (driver / "libcuda.so.1").touch()
+    (site / "pytriton" / "tritonserver" / "bin" / "tritonserver").touch()
+    monkeypatch.setattr(triton_server, "python_library", lambda python: ("3.12", tmp_path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"/elsewhere:{driver}")
+    found = triton_server.find_installation(tmp_path / "env")
+    libraries = [site / "nvidia_pytriton.libs", tmp_path, *folders, driver]
+    assert found.environment["LD_LIBRARY_PATH"] == ":".join(map(str, libraries))
+    assert {"--allow-gpu-metrics=true", "--pinned-memory-pool-byte-size=268435456"} <= set(found.command(gpu=True))
+    assert {"--allow-gpu-metrics=false", "--pinned-memory-pool-byte-size=0"} <= set(found.command())
+
+
+def test_every_gpu_configuration_has_the_environment_for_gpus(tmp_path: Path) -> None:
+    for name in get_args(TritonConfig):
+        folder, lock = triton_env.env_for(name, tmp_path)
+        assert (folder == tmp_path / "env-gpu") == (lock == triton_env.GPU_LOCK) == (name != "cpu")
+
+
+def test_the_environment_for_gpus_differs_in_the_runtime_alone() -> None:
+    """Server, backend and numpy are those that every test runs; each version is exact."""
+
+    def pins(lock: Path) -> dict[str, str]:
+        lines = [line for line in lock.read_text().splitlines() if not line.startswith("#")]
+        return dict(line.split("==") for line in lines)
+
+    cpu, gpu = pins(triton_env.LOCK), pins(triton_env.GPU_LOCK)
+    assert set(cpu) - set(gpu) == {"onnxruntime", "openvino"}
+    assert all(gpu[name] == version for name, version in cpu.items() if name in gpu)
+    assert all(name == "onnxruntime-gpu" or name.startswith("nvidia-") for name in set(gpu) - set(cpu))
 
 
 def test_small_shared_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The typed data of a version survives its way through every file that is generated from it."""
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from export.spec import (
     lengths_up_to,
 )
 from export.triton_config import Canary, Serving, parse, render, serving_of, spec_of, target_of
+from services.common.triton_config import TritonConfig
 from tests.hostile import deep
 from tests.unit.export.versions import spec
 
@@ -198,6 +200,10 @@ def test_configurations_of_our_own_backend_tell_finer_steps_and_are_still_of_the
         assert told == ",".join(map(str, lengths_on_server(target, spec().lengths)))
         assert bool(told) == (target in ("cpu", "gpu-ort"))
         assert spec_of(config) == spec()
+
+
+def test_the_settings_name_every_kind_of_machine() -> None:
+    assert set(get_args(TritonConfig)) == set(TARGETS)
 
 
 def test_a_run_on_a_gpu_is_bounded_and_the_largest_is_warmed_up() -> None:
