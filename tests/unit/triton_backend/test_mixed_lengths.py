@@ -5,7 +5,7 @@ every request its own rows back."""
 # mypy: disable-error-code="import-not-found"
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations, groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.triton.backends.onnxruntime.length_groups import BLOCK_TOKENS, RUN_TOKENS, groups
+from services.triton.backends.onnxruntime.length_groups import BLOCK_TOKENS, GPU_RUN_TOKENS, RUN_TOKENS, Costs, groups
 
 LENGTHS = tuple(range(8, 68, 4))
 UNLUCKY = 13
@@ -73,6 +73,78 @@ def test_no_text_is_padded_beyond_the_block_that_it_is_padded_to_alone(counts: l
         assert all(
             count <= length and fitting(count) // BLOCK_TOKENS == length // BLOCK_TOKENS for count in counts[start:end]
         )
+
+
+@given(st.lists(st.integers(1, 64), min_size=1, max_size=9).map(sorted), st.integers(0, 60))
+def test_where_blocks_do_not_count_no_other_way_to_cut_costs_less(counts: list[int], run_tokens: int) -> None:
+    def tokens(runs: Iterable[Sequence[int]]) -> int:
+        return sum(len(run) * fitting(run[-1]) + run_tokens for run in runs)
+
+    every_way = (
+        [counts[start:end] for start, end in pairwise([0, *cuts, len(counts)])]
+        for number in range(len(counts))
+        for cuts in combinations(range(1, len(counts)), number)
+    )
+    found = [counts[start:end] for start, end, _ in groups(counts, LENGTHS, Costs(run_tokens))]
+    assert tokens(found) == min(map(tokens, every_way))
+
+
+@given(st.lists(st.integers(1, 64), max_size=300).map(sorted), st.integers(1, 1_000))
+def test_no_run_has_more_tokens_than_it_may_unless_one_row_has(counts: list[int], max_tokens: int) -> None:
+    found = list(groups(counts, LENGTHS, Costs(GPU_RUN_TOKENS, max_tokens=max_tokens)))
+    assert [(start, end) for start, end, _ in found] == list(pairwise([0, *(end for _, end, _ in found)]))
+    assert (found[-1][1] if found else 0) == len(counts)
+    for start, end, length in found:
+        assert (end - start) * length <= max_tokens or end - start == 1
+        assert all(count <= length for count in counts[start:end])
+    # Full runs: what one length takes is in as few as can be.
+    for _, group in groupby(found, key=lambda run: run[2]):
+        rows = [end - start for start, end, _ in group]
+        assert len({*rows[:-1]}) <= 1
+        assert rows[-1] <= rows[0]
+
+
+def test_the_limit_of_a_run_is_the_configurations() -> None:
+    from mixed_lengths import gpu_costs
+    from ort_options import OptionError
+
+    def told(text: str) -> dict[str, Any]:
+        return {"parameters": {"max_run_tokens": {"string_value": text}}}
+
+    assert gpu_costs(told("4096")) == Costs(GPU_RUN_TOKENS, max_tokens=4_096)
+    assert gpu_costs({"parameters": {}}).max_tokens == 131_072
+    for text in ("0", "-1", "many", ""):
+        with pytest.raises(OptionError, match="parameter max_run_tokens: "):
+            gpu_costs(told(text))
+
+
+def test_on_a_gpu_rows_beyond_the_limit_are_further_runs_and_every_answer_is_its_own() -> None:
+    from mixed_lengths import gpu_costs, run_all
+
+    model = Summing()
+    costs = gpu_costs({"parameters": {"max_run_tokens": {"string_value": "256"}}})
+    requests = [request([30, 5, 17] * 7, 32), request([63, 20], 64, 9_000)]
+    outcomes = run_all(requests, LENGTHS, model, costs=costs)
+    assert max(rows * length for rows, length in model.shapes) <= 256
+    for asked, outcome in zip(requests, outcomes, strict=True):
+        np.testing.assert_array_equal(outcome["logits"], Summing()(asked)[0])
+
+
+def test_what_clients_pad_with_is_not_passed_on() -> None:
+    """RoBERTa's tokenizer pads with 1, others with 0: a row is the same in any company."""
+    from mixed_lengths import run_all
+
+    seen: list[Any] = []
+
+    def noting(feeds: Any) -> Sequence[Any]:
+        seen.append({name: array.copy() for name, array in feeds.items()})
+        return Summing()(feeds)
+
+    asked = request([3, 9], 16)
+    asked["input_ids"][asked["attention_mask"] == 0] = 1
+    run_all([asked], LENGTHS, noting)
+    for feeds in seen:
+        assert not feeds["input_ids"][feeds["attention_mask"] == 0].any()
 
 
 def test_every_request_gets_its_own_rows_back() -> None:

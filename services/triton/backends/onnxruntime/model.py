@@ -20,6 +20,7 @@ from typing import Any
 
 import core_slots
 import cpu_runtimes
+import length_groups
 import mixed_lengths
 import ort_batches
 import ort_contract
@@ -48,6 +49,7 @@ class TritonPythonModel:
         session = sessions.open_onnx_runtime(path, config, kind, device, os.environ)
         self._contract = ort_contract.check(config, session)
         self._lengths, self._slots = self._sharing(config, kind)
+        self._costs = length_groups.ON_CPU if kind == "CPU" else mixed_lengths.gpu_costs(config)
         if kind == "CPU":
             in_ort = sessions.OrtSession(session, list(self._contract.outputs), ort_options.run_options(config))
             self._session: cpu_runtimes.Session = sessions.fastest_on_cpu(
@@ -68,10 +70,10 @@ class TritonPythonModel:
 
     def _sharing(self, config: Mapping[str, Any], kind: str) -> tuple[Sequence[int], core_slots.CoreSlots | None]:
         """The lengths that rows are padded to here, and the slots for several runs at once; none for other models."""
-        if kind != "CPU" or not cpu_runtimes.is_classifier(config):
+        if not cpu_runtimes.is_classifier(config):
             return (), None
         lengths, folder = mixed_lengths.lengths_of(config), core_slots.folder_of(os.environ)
-        count = ort_options.shares_of_cores(config, os.environ)
+        count = ort_options.shares_of_cores(config, os.environ) if kind == "CPU" else 1
         return lengths, core_slots.CoreSlots(folder, count) if lengths and folder and count > 1 else None
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
@@ -93,7 +95,7 @@ class TritonPythonModel:
 
     def _run_all(self, requests: Sequence[ort_batches.Arrays]) -> list[ort_batches.Outcome]:
         if self._lengths and requests:
-            return mixed_lengths.run_all(requests, self._lengths, self._session.run, self._slots)
+            return mixed_lengths.run_all(requests, self._lengths, self._session.run, self._slots, self._costs)
         return ort_batches.run_all(requests, self._contract, self._session.run)
 
     def _decode(self, request: Any) -> ort_batches.Arrays:
