@@ -175,15 +175,14 @@ def _repository(parser: argparse.ArgumentParser) -> None:
 
 
 def _servers(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
-    default = (setting("TRITON_URL") or f"localhost:{setting('LOCAL_TRITON_GRPC_PORT') or 8001}").removeprefix(
-        "grpc://"
-    )
+    named = setting("TRITON_URL") or f"localhost:{setting('LOCAL_TRITON_GRPC_PORT') or 8001}"
+    default = [part.strip().removeprefix("grpc://").removeprefix("dns:///") for part in named.split(",")]
     more = ", repeated for several" if several else ""
     parser.add_argument(
         "--triton",
         action="append",
         metavar="HOST:PORT",
-        help=f"the server's gRPC address{more}; default: {default} (TRITON_URL)",
+        help=f"the server's gRPC address{more}; default: {', '.join(default)} (TRITON_URL)",
     )
     if several:
         parser.add_argument("--offline", action="store_true", help="only the repository, no server is asked")

@@ -97,7 +97,7 @@ def _tune(options: argparse.Namespace, repository: Repository) -> None:
     result = tune(
         repository.folder,
         options.name,
-        triton=options.triton[-1] if options.triton else options.default_triton,
+        triton=options.triton[-1] if options.triton else options.default_triton[0],
         latency_limit_ms=options.latency_ms,
         report=_note,
         grid=grid,
@@ -208,7 +208,7 @@ def _needs_torch() -> Iterator[None]:
 
 @contextmanager
 def _servers(options: argparse.Namespace) -> Iterator[list[Triton]]:
-    with connected([] if options.offline else options.triton or [options.default_triton], _access()) as servers:
+    with connected([] if options.offline else options.triton or options.default_triton, _access()) as servers:
         yield servers
 
 

@@ -54,6 +54,23 @@ def is_port(text: str) -> bool:
     return text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= 65_535
 
 
+def hosts_and_ports(text: str, schemes: tuple[str, ...]) -> list[str]:
+    """Each `host:port` of a list with commas, without its scheme. ValueError if one is none, or there twice."""
+    found = []
+    for part in text.split(","):
+        address = part.strip()
+        for scheme in schemes:
+            address = address.removeprefix(scheme)
+        host, colon, port = address.rpartition(":")
+        if not (host and colon and is_port(port)):
+            raise ValueError("expected host:port, or several with a comma between")
+        check_host(host)
+        found.append(f"{host}:{port}")
+    if len(set(found)) < len(found):
+        raise ValueError("names a server twice")
+    return found
+
+
 def origin_of(text: str) -> str:
     """An origin as a browser sends it: in lower case, without the default port. ValueError if it is none."""
     expected = "expected origins as https://dashboard.example or http://localhost:3000, with a comma between them"

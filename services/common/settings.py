@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.addresses import check_host, check_url, in_url, is_port, origin_of, with_query
+from services.common.addresses import check_host, check_url, hosts_and_ports, in_url, origin_of, with_query
 from services.common.api_keys import ApiKey, read_api_keys
 from services.common.certificates import check_certificates
 from services.common.cpu_runtime import CpuRuntime
@@ -59,7 +59,11 @@ class Settings(BaseSettings):
         100_000, ge=1, description="posts waiting unread at which the ingester pauses until workers catch up"
     )
 
-    triton_url: str = Field("localhost:8001", description="Triton's gRPC endpoint, host:port")
+    triton_url: str = Field(
+        "localhost:8001",
+        description="Triton's gRPC endpoint, host:port; several with a comma between, or a name with several addresses "
+        "(a headless service), share the requests",
+    )
     triton_key: str = Field(
         "", repr=False, description="the key of its restricted protocols, as it was started with; empty: none are"
     )
@@ -67,7 +71,9 @@ class Settings(BaseSettings):
         "", description="file with the certificates (PEM) that Triton's is checked against; empty: no TLS"
     )
     triton_metrics_url: str = Field(
-        "", description="http://localhost:8002/metrics, for its GPU, CPU and memory on the dashboard; empty: without"
+        "",
+        description="http://localhost:8002/metrics, for its GPU, CPU and memory on the dashboard, several with a comma "
+        "between; empty: without",
     )
     model_repository: Path = Field(Path("model_repository"), description="the folder that Triton serves (tokenizers)")
     sentiment_model: str = Field("sentiment", description="Triton's name of the sentiment model")
@@ -236,12 +242,8 @@ class Settings(BaseSettings):
 
     @field_validator("triton_url")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host, colon, port = value.removeprefix("grpc://").rpartition(":")
-        if not (host and colon and is_port(port)):
-            raise ValueError("expected host:port")
-        check_host(host)
-        return f"{host}:{port}"
+    def _hosts_and_ports(cls, value: str) -> str:
+        return ",".join(hosts_and_ports(value, schemes=("grpc://", "dns:///")))
 
     @field_validator("triton_key")
     @classmethod
@@ -305,10 +307,12 @@ class Settings(BaseSettings):
     @classmethod
     def _http(cls, value: str) -> str:
         expected = "http://host:port/metrics"
-        if value and not (value.startswith(("http://", "https://")) and value.rpartition("://")[2].strip("/")):
-            raise ValueError(f"expected {expected}")
-        check_url(value, expected)
-        return value
+        urls = [url.strip() for url in value.split(",")] if value else []
+        for url in urls:
+            if not (url.startswith(("http://", "https://")) and url.rpartition("://")[2].strip("/")):
+                raise ValueError(f"expected {expected}, or several with a comma between")
+            check_url(url, expected)
+        return ",".join(urls)
 
     @field_validator("traces_endpoint")
     @classmethod

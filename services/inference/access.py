@@ -18,7 +18,7 @@ KEY_HEADER = "triton-grpc-protocol-undertone-key"
 RESTRICTED = "protocol is restricted"
 ADVICE = "set TRITON_KEY to the key that Triton was started with (--grpc-restricted-protocol=…:undertone-key=KEY)"
 
-Options = Sequence[tuple[str, int]]
+Options = Sequence[tuple[str, int | str]]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,11 @@ TOKENIZATION_SECONDS = Histogram(
     "Duration of the tokenization of the texts of one call, by all tokenizers that it needs",
     buckets=(0.0005, 0.001, *_SECONDS),
 )
+ELSEWHERE = Counter(
+    "undertone_inference_elsewhere_total",
+    "Requests that one of several Tritons could not answer and that went on to another one, by gRPC's status",
+    ["status"],
+)
 # Of the batches that both answered: what follows compares like with like.
 CANARY_BATCHES = Counter(
     "undertone_canary_batches_total",

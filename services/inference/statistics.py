@@ -1,7 +1,7 @@
 """What Triton itself counts of each model, and what follows from it: rates, mean batch, the time in queue and model."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 
@@ -63,11 +63,13 @@ class Counters:
         return self.compute_ns / NS_PER_MS / self.requests if self.requests else None
 
 
-Statistics = Mapping[Version, Counters]
+Counted = Mapping[Version, Counters]
+# By server: each counts for itself, and begins anew when it is started.
+Statistics = Mapping[str, Counted]
 
 
 def parse_statistics(response: ModelStatisticsResponse) -> dict[Version, Counters]:
-    """The counters of every version that is loaded. A folder whose name is no number is none of ours."""
+    """One server's counters of every version that is loaded. A folder whose name is no number is none of ours."""
     counters = {}
     for each in response.model_stats:
         if each.version.isdecimal():
@@ -83,22 +85,35 @@ def parse_statistics(response: ModelStatisticsResponse) -> dict[Version, Counter
     return counters
 
 
-def counted(samples: Iterable[Statistics]) -> dict[Version, Counters]:
-    """What was counted from the first to the last of them, across restarts of the server.
-
-    Between two samples of which the first lacks a version nothing is counted: it was loaded meanwhile, and warmed up.
-    """
+def summed(parts: Iterable[Counted]) -> dict[Version, Counters]:
     totals: dict[Version, Counters] = {}
-    for earlier, later in pairwise(samples):
-        for version, counters in later.items():
-            difference = counters.since(earlier.get(version, counters))
-            totals[version] = totals.get(version, Counters()) + difference
+    for part in parts:
+        for version, counters in part.items():
+            totals[version] = totals.get(version, Counters()) + counters
     return totals
 
 
-async def read_statistics(triton: TritonClient) -> dict[Version, Counters]:
+def counted_by_all(samples: Sequence[Statistics]) -> dict[Version, Counters]:
+    """What all servers counted from the first to the last of the samples."""
+    servers = dict.fromkeys(server for sample in samples for server in sample)
+    return summed(counted(sample.get(server, {}) for sample in samples) for server in servers)
+
+
+def counted(samples: Iterable[Counted]) -> dict[Version, Counters]:
+    """What one server counted from the first to the last of them, across its restarts.
+
+    Between two samples of which the first lacks a version nothing is counted: it was loaded meanwhile, and warmed up.
+    """
+    return summed(
+        {version: counters.since(earlier.get(version, counters)) for version, counters in later.items()}
+        for earlier, later in pairwise(samples)
+    )
+
+
+async def read_statistics(triton: TritonClient, timeout_s: float | None = None) -> dict[str, dict[Version, Counters]]:
     """The counters now. Transient while Triton is away, Rejected if it has no statistics for us."""
-    return parse_statistics(await triton.statistics())
+    answers = await triton.statistics(timeout_s)
+    return {server: parse_statistics(answer) for server, answer in answers.items()}
 
 
 @dataclass(frozen=True)
@@ -142,14 +157,14 @@ class Splits:
         if before is not None:
             self._splits = {
                 version: Split(queue_ms, compute_ms)
-                for version, difference in counted((before, await self._read())).items()
+                for version, difference in counted_by_all((before, await self._read())).items()
                 if (queue_ms := difference.queue_ms) is not None and (compute_ms := difference.compute_ms) is not None
             }
         return self._splits
 
     async def _read(self) -> Statistics:
         try:
-            counters = parse_statistics(await self._triton.statistics(SPLIT_TIMEOUT_S))
+            counters = await read_statistics(self._triton, SPLIT_TIMEOUT_S)
         except (Transient, Rejected) as error:
             # Said once: a server may keep its statistics to itself, for good.
             if not self._problem:

@@ -42,7 +42,7 @@ async def require_answers(settings: Settings, named: NamedServers) -> None:
     if named.redis:
         questions.append(_ask("REDIS_URL", settings.redis_dsn, _ping(settings.redis_dsn)))
     if named.triton:
-        questions.append(_ask("TRITON_URL", f"grpc://{settings.triton_url}", _is_live(settings)))
+        questions.append(_ask("TRITON_URL", f"grpc://{settings.triton_url}", _answers(settings)))
     problems = [problem for problem in await asyncio.gather(*questions) if problem]
     if problems:
         raise ConfigurationError("\n".join(problems))
@@ -75,9 +75,10 @@ async def _ping(url: str) -> None:
         await client.ping()
 
 
-async def _is_live(settings: Settings) -> None:
+async def _answers(settings: Settings) -> None:
     # Imported here: it is large, and most runs use the embedded Triton.
     from services.inference.access import Access  # noqa: PLC0415 - see above
+    from services.inference.client import open_triton  # noqa: PLC0415 - see above
 
-    async with Access.of(settings).aio_client(settings.triton_url) as client:
-        await client.is_server_live()
+    async with open_triton(settings.triton_url, ANSWER_TIMEOUT_S, Access.of(settings)) as triton:
+        await triton.server()

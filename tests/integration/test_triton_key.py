@@ -46,7 +46,8 @@ async def test_with_the_key_versions_statistics_and_inference_work(server: Setti
         await analyzer.check()
         assert len(await analyzer.analyse(["good", "bad"])) == 2
     async with client(server, WITH_KEY) as triton:
-        assert len((await triton.statistics()).model_stats) >= 2
+        (statistics,) = (await triton.statistics()).values()
+        assert len(statistics.model_stats) >= 2
         assert await triton.find_model_config("unknown") is None
     await require_answers(server, NamedServers(database=False, redis=False, triton=True))
 

@@ -25,7 +25,7 @@ from services.api.statistics.window import Window
 from services.inference.deployment import deployment
 from services.inference.scorer import ROLES, Role
 from services.inference.served import Loaded, Models
-from services.inference.statistics import Counters
+from services.inference.statistics import Counters, summed
 
 router = APIRouter(tags=["inference"])
 
@@ -101,11 +101,12 @@ def _models(watch: InferenceWatch, window: Window, *, ready: bool) -> list[Model
     if models is None or last is None:
         return []
     pending = watch.seen.hardware.pending if watch.seen.hardware else None
+    totals = summed(last.statistics.values()) if last.statistics is not None else None
     rows = []
     for role, loaded in _each(models):
         model, how = loaded.model, deployment(loaded.config)
         version = (model.name, model.version)
-        total = last.statistics.get(version) if last.statistics else None
+        total = totals.get(version) if totals is not None else None
         counters = window.counted.get(version, Counters())
         rows.append(
             ModelStatistics(

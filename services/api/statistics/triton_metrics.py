@@ -1,7 +1,9 @@
 """What Triton tells Prometheus of its machine, and of what waits: its gRPC statistics have neither."""
 
+import asyncio
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx2
@@ -30,13 +32,45 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Hardware:
-    """The machine that Triton runs on; `pending`: requests that wait in the queues of its models."""
+    """The machine that Triton runs on, or those of several: their shares in the mean, the rest together.
+
+    `pending`: requests that wait in the queues of its models.
+    """
 
     cpu_utilization: float | None = None
     memory_used_bytes: int | None = None
     memory_total_bytes: int | None = None
     gpus: tuple[Gpu, ...] = ()
     pending: Mapping[Version, int] = field(default_factory=dict)
+
+
+async def read_all_hardware(client: httpx2.AsyncClient, urls: Sequence[str]) -> Hardware:
+    """Of the machines that answer; Transient where none does."""
+    found = await asyncio.gather(*(read_hardware(client, url) for url in urls), return_exceptions=True)
+    machines = [each for each in found if isinstance(each, Hardware)]
+    for failure in found:
+        if isinstance(failure, BaseException) and not (machines and isinstance(failure, Transient)):
+            raise failure
+    return merged(machines)
+
+
+def merged(machines: Sequence[Hardware]) -> Hardware:
+    shares = [each.cpu_utilization for each in machines if each.cpu_utilization is not None]
+    pending = Counter[Version]()
+    for each in machines:
+        pending.update(each.pending)
+    return Hardware(
+        cpu_utilization=sum(shares) / len(shares) if shares else None,
+        memory_used_bytes=_sum(each.memory_used_bytes for each in machines),
+        memory_total_bytes=_sum(each.memory_total_bytes for each in machines),
+        gpus=tuple(gpu for each in machines for gpu in each.gpus),
+        pending=pending,
+    )
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 async def read_hardware(client: httpx2.AsyncClient, url: str) -> Hardware:

@@ -14,14 +14,14 @@ import httpx2
 from services.api.metrics import ApiMetrics
 from services.api.schemas.statistics import HistoryPoint
 from services.api.statistics.arrivals import Arrivals
-from services.api.statistics.triton_metrics import Hardware, read_hardware
+from services.api.statistics.triton_metrics import Hardware, read_all_hardware
 from services.api.statistics.window import Sample, Window, window_of
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.settings import Settings
 from services.inference.access import Access
 from services.inference.client import TritonClient, open_triton
 from services.inference.served import CANARY_SUFFIX, Models
-from services.inference.statistics import Statistics, parse_statistics
+from services.inference.statistics import Statistics, read_statistics
 
 INTERVAL_S = 5.0
 # A Triton that is slower than this counts as away for this time; the next look follows.
@@ -55,8 +55,8 @@ async def open_sources(settings: Settings) -> AsyncIterator[Sources]:
         open_triton(settings.triton_url, TRITON_TIMEOUT_S, Access.of(settings)) as triton,
         httpx2.AsyncClient(timeout=TRITON_TIMEOUT_S) as http,
     ):
-        url = settings.triton_metrics_url
-        hardware = partial(read_hardware, http, url) if url else None
+        urls = settings.triton_metrics_url.split(",")
+        hardware = partial(read_all_hardware, http, urls) if settings.triton_metrics_url else None
         yield Sources(triton, hardware, (settings.sentiment_model, settings.emotion_triton_model))
 
 
@@ -99,15 +99,17 @@ class InferenceWatch:
 
     async def _ask_triton(self) -> Statistics | None:
         """The counters of our models, None while it is away; what else it says is kept."""
-        counters: Statistics | None = None
+        statistics: Statistics | None = None
         # ConfigurationError: models that do not fit are somebody else's to complain of.
         with suppress(Transient, Rejected, ConfigurationError, TimeoutError):
             async with asyncio.timeout(TRITON_TIMEOUT_S):
-                found = parse_statistics(await self._triton.statistics())
-                counters = {version: each for version, each in found.items() if version[0] in self._names}
+                statistics = {
+                    server: {version: each for version, each in found.items() if version[0] in self._names}
+                    for server, found in (await read_statistics(self._triton)).items()
+                }
                 self.seen = replace(self.seen, server=await self._triton.server())
                 self.seen = replace(self.seen, models=await self._models())
-        return counters
+        return statistics
 
     async def _ask_hardware(self) -> Hardware | None:
         if self._read_hardware is None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from services.api.metrics import StreamNumbers
 from services.api.statistics.arrivals import Slice
 from services.api.statistics.latency import Latencies, merged
-from services.inference.statistics import Counters, Statistics, Version, counted
+from services.inference.statistics import Counters, Statistics, Version, counted_by_all
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,5 @@ def window_of(samples: Sequence[Sample], seconds: float) -> Window:
         seconds=part[-1].seconds - part[0].seconds,
         posts=sum(each.posts for each in arrived),
         latencies=merged(each.latencies for each in arrived),
-        counted=counted(sample.statistics for sample in part if sample.statistics is not None),
+        counted=counted_by_all([sample.statistics for sample in part if sample.statistics is not None]),
     )

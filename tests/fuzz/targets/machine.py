@@ -62,9 +62,10 @@ def assert_settings() -> None:
         return
     settings.database_dsn.encode()
     settings.redis_dsn.encode()
-    host, _, port = settings.triton_url.rpartition(":")
-    assert host
-    assert 1 <= int(port) <= 65_535
+    for address in settings.triton_url.split(","):
+        host, _, port = address.rpartition(":")
+        assert host
+        assert 1 <= int(port) <= 65_535
     for name in ("inference_timeout_s", "model_refresh_s", "alert_interval_s"):
         assert 0 < getattr(settings, name) <= 3_600
 
@@ -136,7 +137,7 @@ TARGETS = (
         environment,
         [
             raw_fields({b"DATABASE_URL": b"postgresql+asyncpg://u:p%40@[::1]:5432/d?sslmode=disable"}),
-            raw_fields({b"REDIS_URL": b"rediss://:p@host:1/0", b"TRITON_URL": b"grpc://host:8001"}),
+            raw_fields({b"REDIS_URL": b"rediss://:p@host:1/0", b"TRITON_URL": b"grpc://host:8001, dns:///other:1"}),
             raw_fields({b"POSTGRES_PASSWORD": b"p@ss/word", b"POSTGRES_HOST": b"::1", b"POSTGRES_DB": b"d"}),
             *(
                 raw_fields({name.encode(): str(field.default).encode()})

@@ -91,6 +91,11 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("TRITON_URL", "host:0"),
         ("TRITON_URL", "host:65536"),
         ("TRITON_URL", "a host:1"),
+        ("TRITON_URL", "a:8001,"),
+        ("TRITON_URL", "a:8001,b"),
+        ("TRITON_URL", "a:8001, grpc://a:8001"),
+        ("TRITON_URL", "dns://resolver/triton:8001"),
+        ("TRITON_METRICS_URL", "http://a:8002/metrics,b:8002"),
         ("TRITON_METRICS_URL", "host:8002"),
         ("TRITON_METRICS_URL", "http://"),
         ("TRITON_METRICS_URL", "http://host:port/metrics"),
@@ -138,6 +143,20 @@ def test_a_password_that_a_url_cannot_have_is_not_repeated(
         read_settings()
     assert "ecret" not in str(refusal.value)
     assert "%2F" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("gpu:8001", "gpu:8001"),
+        ("grpc://gpu:8001", "gpu:8001"),
+        ("dns:///triton.svc:8001", "triton.svc:8001"),
+        ("a:8001, grpc://b:8001,[::1]:1", "a:8001,b:8001,[::1]:1"),
+    ],
+)
+def test_several_tritons_are_named_with_commas_between(monkeypatch: pytest.MonkeyPatch, given: str, read: str) -> None:
+    monkeypatch.setenv("TRITON_URL", given)
+    assert read_settings().triton_url == read
 
 
 def test_an_address_of_ipv6_needs_no_brackets(monkeypatch: pytest.MonkeyPatch) -> None:

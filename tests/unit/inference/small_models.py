@@ -77,7 +77,7 @@ class FakeTriton(TritonClient):
     async def find_model_config(self, model: str) -> ModelConfig | None:
         return self.configs.get(model)
 
-    async def statistics(self, timeout_s: float | None = None) -> ModelStatisticsResponse:
+    async def statistics(self, timeout_s: float | None = None) -> dict[str, ModelStatisticsResponse]:
         """A request that came is one that took 2 ms in the queue and 8 ms in the model."""
         if self.away:
             raise Transient("Triton is away")
@@ -89,7 +89,7 @@ class FakeTriton(TritonClient):
             stats.inference_stats.success.count = count
             stats.inference_stats.queue.ns = count * 2_000_000
             stats.inference_stats.compute_infer.ns = count * 8_000_000
-        return response
+        return {"triton": response}
 
     async def infer(
         self, model: str, version: int, ids: NDArray[np.int64], mask: NDArray[np.int64]

@@ -10,7 +10,7 @@ from tritonclient.grpc.service_pb2 import ModelStatisticsResponse
 
 from services.common.settings import Settings
 from services.inference.analyzer import Analyzer
-from services.inference.statistics import Counters, Split, Splits, Version, counted, parse_statistics
+from services.inference.statistics import Counters, Split, Splits, Version, counted, counted_by_all, parse_statistics
 from tests.unit.inference.small_models import FakeTriton, version
 
 SENTIMENT: Version = ("sentiment", 1)
@@ -60,6 +60,15 @@ def test_a_version_that_was_loaded_meanwhile_counts_from_its_first_reading() -> 
 
 def test_a_version_that_is_gone_keeps_what_was_counted_of_it() -> None:
     assert counted([{SENTIMENT: counters(4)}, {SENTIMENT: counters(8)}, {}, {}])[SENTIMENT] == counters(4)
+
+
+def test_servers_count_apart_and_one_that_was_away_takes_nothing_back_and_brings_nothing_along() -> None:
+    a, b = {SENTIMENT: counters(10)}, {SENTIMENT: counters(500)}
+    later = {SENTIMENT: counters(16)}
+    samples = [{"a": a, "b": b}, {"a": later}, {"a": later, "b": {SENTIMENT: counters(900)}}]
+    assert counted_by_all(samples) == {SENTIMENT: counters(6)}
+    both = [{"a": a, "b": b}, {"a": later, "b": {SENTIMENT: counters(504)}}]
+    assert counted_by_all(both) == {SENTIMENT: counters(10)}
 
 
 @given(st.lists(st.builds(Counters, *[st.integers(0, 2**40)] * 6), max_size=8))

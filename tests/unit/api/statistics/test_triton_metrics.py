@@ -3,7 +3,15 @@
 import httpx2
 import pytest
 
-from services.api.statistics.triton_metrics import MAX_BYTES, Gpu, Hardware, parse_hardware, read_hardware
+from services.api.statistics.triton_metrics import (
+    MAX_BYTES,
+    Gpu,
+    Hardware,
+    merged,
+    parse_hardware,
+    read_all_hardware,
+    read_hardware,
+)
 from services.common.errors import Transient
 
 # As Triton 2.51 writes it, the GPU's as its documentation has them.
@@ -52,6 +60,26 @@ def test_the_machine_its_gpus_and_what_waits_are_read() -> None:
 def test_before_triton_has_looked_for_the_first_time_nothing_is_known() -> None:
     zeros = "nv_cpu_utilization 0\nnv_cpu_memory_total_bytes 0\nnv_cpu_memory_used_bytes 0\n"
     assert parse_hardware(zeros) == Hardware()
+
+
+def test_several_machines_are_seen_together() -> None:
+    gpu = Gpu("GPU-a", 0.5, 1, 2, 300.0)
+    one = Hardware(0.5, 10, 100, (gpu,), {("emotion", 1): 3})
+    assert merged([one, Hardware(1.0, 20, 200, (), {("emotion", 1): 1})]) == Hardware(
+        0.75, 30, 300, (gpu,), {("emotion", 1): 4}
+    )
+    assert merged([one]) == one
+    assert merged([Hardware(), Hardware()]) == Hardware()
+
+
+async def test_a_machine_that_does_not_answer_leaves_the_others() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200 if request.url.host == "a" else 503, text=TEXT)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as client:
+        assert await read_all_hardware(client, ["http://a/metrics", "http://b/metrics"]) == parse_hardware(TEXT)
+        with pytest.raises(Transient):
+            await read_all_hardware(client, ["http://b/metrics", "http://c/metrics"])
 
 
 def answering(body: bytes, status: int = 200) -> httpx2.AsyncClient:

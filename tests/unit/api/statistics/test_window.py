@@ -10,7 +10,7 @@ from services.api.statistics.arrivals import Slice
 from services.api.statistics.latency import RELATIVE_ERROR, Latencies
 from services.api.statistics.watch import point_of
 from services.api.statistics.window import Sample, window_of
-from services.inference.statistics import Counters, Statistics, Version
+from services.inference.statistics import Counted, Counters, Version
 
 SENTIMENT: Version = ("sentiment", 1)
 EMOTION: Version = ("emotion", 1)
@@ -22,14 +22,14 @@ def counters(requests: int) -> Counters:
     return Counters(requests, 0, 3 * requests, requests, 2_000_000 * requests, 8_000_000 * requests)
 
 
-def sample(second: float, statistics: Statistics | None, latencies_ms: Sequence[float] = ()) -> Sample:
+def sample(second: float, statistics: Counted | None, latencies_ms: Sequence[float] = ()) -> Sample:
     latencies = Latencies()
     for latency_ms in latencies_ms:
         latencies.add(latency_ms)
     return Sample(
         START + timedelta(seconds=second),
         second,
-        statistics,
+        None if statistics is None else {"triton": statistics},
         Slice(len(latencies_ms), latencies),
         StreamNumbers(7, 1, 2, 0),
     )
