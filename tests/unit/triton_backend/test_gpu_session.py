@@ -4,13 +4,14 @@
 # mypy: disable-error-code="import-not-found"
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
-from tests.integration.triton_models import classifier, model
+from tests.integration.triton_models import classifier, identities, model
 
 CPU = "CPUExecutionProvider"
 HIDDEN = 8
@@ -18,7 +19,7 @@ HIDDEN = 8
 
 def attending(folder: Path, *, fused: bool) -> Path:
     """A model with ids and mask, an embedding and one attention, fused or with a softmax of its own."""
-    weights = np.random.default_rng(0).normal(size=(50, HIDDEN)).astype(np.float32)
+    weights = np.random.default_rng(0).normal(size=(500, HIDDEN)).astype(np.float32)
     constants = {"table": weights, "qkv": weights[:HIDDEN].repeat(3, 1), "bias": np.zeros(3 * HIDDEN, np.float32)}
     nodes = [helper.make_node("Gather", ["table", "input_ids"], ["x"])]
     if fused:
@@ -74,13 +75,60 @@ def test_attention_that_another_provider_computes_is_refused(tmp_path: Path) -> 
 
 
 def test_bound_tensors_give_the_same_answers(tmp_path: Path) -> None:
+    from gpu_memory import Device
     from gpu_session import BoundSession
 
     session = ort.InferenceSession(model(classifier(3)), providers=[CPU])
-    bound = BoundSession(session, ["logits"], ort.RunOptions(), "cpu:0")
+    bound = BoundSession(session, ["logits"], ort.RunOptions(), Device("cpu", 0))
     for rows, length in ((1, 16), (5, 32), (1, 16)):
         ids = np.random.default_rng(rows).integers(0, 40, (rows, length)).astype(np.int64)
         # A slice of a merged batch is not contiguous.
         feeds = {"input_ids": ids[:, ::2], "attention_mask": np.ones_like(ids)[:, ::2]}
         (logits,) = bound.run(feeds)
         np.testing.assert_array_equal(logits, session.run(["logits"], feeds)[0])
+
+
+def test_memory_of_the_inputs_is_kept_and_what_an_earlier_run_left_there_is_not_seen(tmp_path: Path) -> None:
+    """A few sizes are enough for all shapes; text and what is very large are bound each time anew."""
+    from gpu_memory import Device
+    from gpu_session import MAX_BUFFER_BYTES, BoundSession
+
+    sizes: list[int] = []
+
+    def allocate(size: int) -> Any:
+        sizes.append(size)
+        return np.full(size, 255, np.uint8)
+
+    session = ort.InferenceSession(model(classifier(3)), providers=[CPU])
+    bound = BoundSession(session, ["logits"], ort.RunOptions(), Device("cpu", 0), allocate)
+    random = np.random.default_rng(0)
+    for rows, length in ((256, 64), (1, 8), (7, 24), (300, 56), (64, 16), (3, 8), (256, 64)):
+        ids = random.integers(0, 1_000, (rows, length))
+        feeds = {"input_ids": ids, "attention_mask": (ids % 3 > 0).astype(np.int64) | (np.arange(length) == 0)}
+        (logits,) = bound.run(feeds)
+        np.testing.assert_array_equal(logits, session.run(["logits"], feeds)[0])
+    assert sorted(sizes) == [8 * 1_024] * 2 + [8 * 16_384] * 2 + [8 * 32_768] * 2
+    large = np.ones((MAX_BUFFER_BYTES // 8 // 1_024 + 1, 1_024), np.int64)
+    bound.run({"input_ids": large, "attention_mask": large})
+    assert len(sizes) == 6
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_all_types_and_empty_tensors_are_computed(text: bool) -> None:
+    from gpu_memory import Device
+    from gpu_session import BoundSession
+
+    arrays = {
+        "BOOL": np.array([True, False]),
+        "INT32": np.arange(2, dtype=np.int32),
+        "FP16": np.ones(2, np.float16),
+        **({"STRING": np.array(["a", "b"], np.object_)} if text else {}),
+    }
+    numbers = {"FP16": TensorProto.FLOAT16}
+    graph = identities(["batch"], {name: numbers.get(name) or getattr(TensorProto, name) for name in arrays})
+    session = ort.InferenceSession(model(graph), providers=[CPU])
+    bound = BoundSession(session, [f"out_{name}" for name in arrays], ort.RunOptions(), Device("cpu", 0))
+    for count in (2, 0, 1):
+        found = bound.run({f"in_{name}": array[:count] for name, array in arrays.items()})
+        for array, expected in zip(found, arrays.values(), strict=True):
+            assert array.tolist() == expected[:count].tolist()

@@ -20,6 +20,7 @@ from typing import Any
 
 import core_slots
 import cpu_runtimes
+import gpu_memory
 import length_groups
 import mixed_lengths
 import ort_batches
@@ -62,7 +63,16 @@ class TritonPythonModel:
                 at_once=self._slots.count if self._slots else 1,
             )
         else:
-            self._session = sessions.on_gpu(path, session, config, self._contract, device)
+            self._session = sessions.on_gpu(
+                path,
+                session,
+                config=config,
+                contract=self._contract,
+                device=gpu_memory.Device("cuda", int(device)),
+                lengths=self._lengths,
+                environment=os.environ,
+                tell=_tell,
+            )
         advice = ort_options.tuned_elsewhere(config, os.environ)
         # Once for all instances.
         if advice and args["model_instance_name"].endswith("_0"):

@@ -93,6 +93,14 @@ def shares_of_cores(config: Config, environment: Mapping[str, str]) -> int:
     return max(1, cores // threads) if threads and cores and not _tuned_cores(config) else 1
 
 
+def switched_on(environment: Mapping[str, str], name: str) -> bool:
+    """Whether the variable is `auto` (as it is where nobody set it) and not `off`; OptionError for anything else."""
+    value = environment.get(name, "") or "auto"
+    if value not in ("auto", "off"):
+        raise OptionError(f"environment variable {name}: {value!r} is neither auto nor off")
+    return value == "auto"
+
+
 def _tuned_cores(config: Config) -> int:
     """Physical cores of the machine that the thread count was tuned on; 0: it was not."""
     return parameter(config, "tuned_cores", integer, 0)

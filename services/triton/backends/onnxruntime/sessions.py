@@ -10,6 +10,8 @@ from typing import Any
 
 import cpu_facts
 import cpu_runtimes
+import gpu_graphs
+import gpu_memory
 import gpu_session
 import onnxruntime as ort
 import ort_options
@@ -17,6 +19,7 @@ import ort_providers
 import ov_session
 import remembered
 from cpu_runtimes import Candidate, Session
+from gpu_memory import Device
 from ort_batches import Array, Arrays
 from ort_contract import Contract
 
@@ -48,15 +51,59 @@ def open_onnx_runtime(
 
 
 def on_gpu(
-    path: Path, session: ort.InferenceSession, config: Mapping[str, Any], contract: Contract, device: str
+    path: Path,
+    session: ort.InferenceSession,
+    *,
+    config: Mapping[str, Any],
+    contract: Contract,
+    device: Device,
+    lengths: Sequence[int],
+    environment: Mapping[str, str],
+    tell: Tell,
 ) -> Session:
-    """The session with its tensors bound on that GPU. OptionError where a classifier's attention is not fused there."""
-    used = session.get_providers()
-    if cpu_runtimes.is_classifier(config) and ort_providers.TENSORRT not in used:
-        options = ort_options.session_options(config, "GPU", {})
-        providers = ort_providers.providers(config, "GPU", device, ort.get_available_providers())
-        gpu_session.check_fused_attention(path, options, providers, ort_providers.CUDA)
-    return gpu_session.BoundSession(session, list(contract.outputs), ort_options.run_options(config), f"cuda:{device}")
+    """The session with its tensors bound on that GPU, a classifier's small batches as graphs where these are faster.
+
+    `lengths`: those that its texts are padded to here, in tokens. OptionError where a classifier's attention is not
+    fused there, or the environment has an impossible switch.
+    """
+    name, use_graphs = config["name"], ort_options.switched_on(environment, gpu_graphs.SETTING)
+    allocate = gpu_memory.allocator(environment, device, lambda sentence: tell(f"{name}: {sentence}"))
+    bound = gpu_session.BoundSession(session, list(contract.outputs), ort_options.run_options(config), device, allocate)
+    if not cpu_runtimes.is_classifier(config) or ort_providers.TENSORRT in session.get_providers():
+        return bound
+    gpu_session.check_fused_attention(path, *_gpu_options(config, device), ort_providers.CUDA)
+    if not lengths or not use_graphs:
+        return bound
+
+    def open_recording() -> ort.InferenceSession:
+        options, providers = _gpu_options(config, device, {"enable_cuda_graph": "1"})
+        # What is planned for one shape would be in the way of recording the next.
+        options.enable_mem_pattern = False
+        # Without the fall-back to the processor, which would print its complaint and go on.
+        recording = ort.InferenceSession(path, options, providers=providers, enable_fallback=0)
+        ort_providers.check_in_use(providers, recording.get_providers())
+        return recording
+
+    return gpu_graphs.with_graphs(
+        bound,
+        open_recording,
+        lengths=lengths,
+        labels=contract.output_dims["logits"][-1],
+        device=device,
+        allocate=allocate,
+        name=name,
+        tell=tell,
+    )
+
+
+def _gpu_options(
+    config: Mapping[str, Any], device: Device, cuda: Mapping[str, str] | None = None
+) -> tuple[ort.SessionOptions, list[ort_providers.Provider]]:
+    """Options and providers of another session of the same model on the GPU; `cuda`: more options of its provider."""
+    options = ort_options.session_options(config, "GPU", {})
+    providers = ort_providers.providers(config, "GPU", str(device.number), ort.get_available_providers())
+    more = {ort_providers.CUDA: dict(cuda or {})}
+    return options, [(name, chosen | more.get(name, {})) for name, chosen in providers]
 
 
 def fastest_on_cpu(
