@@ -90,7 +90,7 @@ def is_complete(env_dir: Path, lock: Path = LOCK) -> bool:
 
 def ensure_env(env_dir: Path = DEFAULT_DIR, *, lock: Path = LOCK, report: Report = print) -> Path:
     """The environment's folder, made if missing, half-made or of another lock. Takes a minute and 380 MB of disk, for
-    a GPU (`GPU_LOCK`) some minutes and 3 GB."""
+    a GPU (`GPU_LOCK`) some minutes and 2.3 GB."""
     check_platform(platform.system(), platform.machine(), platform.libc_ver())
     if is_complete(env_dir, lock):
         return env_dir
