@@ -99,8 +99,8 @@ def answered(session: Any, rows: int, length: int, seed: int = 0) -> None:
     np.testing.assert_allclose(logits, reference.run(["logits"], feeds)[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 9, 16])
-def test_a_small_batch_is_replayed_with_its_rows_padded_up_and_gets_its_own_answers(rows: int) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 8, 16])
+def test_a_small_batch_is_replayed_and_gets_its_own_answers(rows: int) -> None:
     session, plain, recording, _ = chosen()
     for length in (8, 16):
         for seed in range(3):
@@ -109,22 +109,11 @@ def test_a_small_batch_is_replayed_with_its_rows_padded_up_and_gets_its_own_answ
     assert len(set(recording.graphs)) == 2, "one graph for each length"
 
 
-def test_a_bad_row_of_one_batch_is_not_computed_with_the_next() -> None:
-    from gpu_graphs import texts
-
-    session, _, _, _ = chosen()
-    bad = texts((4, 8), 0)
-    bad["input_ids"][3, 0] = 1_000_000
-    with pytest.raises(Exception, match="out of data bounds"):
-        session.run(bad)
-    answered(session, 3, 8)
-
-
 def test_what_has_no_graph_is_run_plainly() -> None:
     session, plain, recording, told = chosen()
-    for rows, length in ((17, 8), (4, 256), (4, 12)):
+    for rows, length in ((18, 8), (4, 256), (4, 12), (3, 8)):
         answered(session, rows, length)
-    assert plain.rows == [17, 4, 4]
+    assert plain.rows == [18, 4, 4, 3]
     assert not recording.graphs
     sizes = "10 of 10 shapes of up to 16 rows and 128 tokens"
     assert told == [f"sentiment replays CUDA graphs for {sizes}, 2.00 to 2.00 times as fast as plain runs"]
@@ -140,9 +129,9 @@ def test_every_shape_has_a_graph_of_its_own_number_beyond_0() -> None:
 
 def test_only_shapes_that_are_a_twentieth_faster_keep_their_graph() -> None:
     session, plain, recording, told = chosen(lambda rows: {1: 0.25, 2: 0.94, 4: 0.97, 8: 1.5, 16: 0.5}[rows])
-    for rows in (1, 2, 3, 7, 16):
+    for rows in (1, 2, 4, 8, 16):
         answered(session, rows, 8)
-    assert plain.rows == [3, 7]
+    assert plain.rows == [4, 8]
     assert len(recording.graphs) == 3
     assert "for 6 of 10 shapes" in told[0]
     assert "1.06 to 4.00 times as fast" in told[0]
@@ -249,13 +238,11 @@ def test_a_classifier_on_a_gpu_is_bound_and_its_graphs_are_tried(
 
 
 def test_what_is_switched_off_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gpu_session import BoundSession
     from ort_options import OptionError
 
     told = list[str]()
     switches = {"UNDERTONE_GPU_GRAPHS": "off", "UNDERTONE_GPU_PINNED": "off"}
-    bound, opening = opened(attending(tmp_path, fused=True), monkeypatch, told, **switches)
-    assert isinstance(bound, BoundSession)
+    _, opening = opened(attending(tmp_path, fused=True), monkeypatch, told, **switches)
     assert (len(opening), told) == (1, [])
     with pytest.raises(OptionError, match="UNDERTONE_GPU_GRAPHS: 'always' is neither auto nor off"):
         opened(attending(tmp_path, fused=True), monkeypatch, told, UNDERTONE_GPU_GRAPHS="always")

@@ -132,3 +132,26 @@ def test_all_types_and_empty_tensors_are_computed(text: bool) -> None:
         found = bound.run({f"in_{name}": array[:count] for name, array in arrays.items()})
         for array, expected in zip(found, arrays.values(), strict=True):
             assert array.tolist() == expected[:count].tolist()
+
+
+def test_runs_have_few_numbers_of_rows_and_every_row_its_own_answer() -> None:
+    from gpu_session import PaddedRows
+
+    class Noting:
+        def __init__(self) -> None:
+            self.rows: list[int] = []
+
+        def run(self, feeds: Any) -> list[Any]:
+            self.rows.append(len(feeds["input_ids"]))
+            return [feeds["input_ids"] * 2, feeds["attention_mask"][:, 0]]
+
+    plain = Noting()
+    padded = PaddedRows(plain)
+    for rows in range(600):
+        ids = np.arange(rows * 2).reshape(rows, 2)
+        doubled, mask = padded.run({"input_ids": ids, "attention_mask": ids + 1})
+        np.testing.assert_array_equal(doubled, ids * 2)
+        np.testing.assert_array_equal(mask, ids[:, 0] + 1)
+    for rows, computed in enumerate(plain.rows):
+        assert rows <= computed <= max(2 * rows - 1, 1) if rows <= 16 else rows <= computed < rows * 9 / 8
+    assert len(set(plain.rows)) < 60

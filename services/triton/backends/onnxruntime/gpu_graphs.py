@@ -1,7 +1,7 @@
 """Small batches on a GPU as CUDA graphs: a run that was recorded once and is started by one launch instead of hundreds.
 
-A batch of few rows is computed in less time than its launches take. A graph is of one shape, in memory of its own, so
-batches are padded up to a few numbers of rows, and there is a graph for each of them and each short length. Each is
+A batch of few rows is computed in less time than its launches take. A graph is of one shape, in memory of its own:
+there is one for each of the few numbers of rows that runs are padded to (gpu_session) and each short length. Each is
 checked and timed beside the plain run when the model is loaded, and only those that are faster stay.
 """
 
@@ -53,7 +53,7 @@ class Graph:
         """`session`: of a classifier, with `enable_cuda_graph`. `number`: another one for each graph of it."""
         (output,) = session.get_outputs()
         dtypes = {entry.name: np.dtype(_DTYPES[entry.type]) for entry in session.get_inputs()}
-        self._session, self._rows = session, shape[0]
+        self._session = session
         self._inputs = {name: Buffer(shape, dtype, device, allocate) for name, dtype in dtypes.items()}
         self._logits = ort.OrtValue.ortvalue_from_shape_and_type([shape[0], labels], _DTYPES[output.type], *device)
         self._binding = session.io_binding()
@@ -65,26 +65,23 @@ class Graph:
         self._options.add_run_config_entry("gpu_graph_id", str(number))
 
     def run(self, feeds: Arrays) -> Sequence[Array]:
-        """The logits of these rows, as many as the graph has or fewer: then it computes the last one several times."""
-        rows = len(feeds[MASK])
+        """The logits of as many rows as the graph has."""
         for name, buffer in self._inputs.items():
-            buffer.fill(feeds[name][np.minimum(np.arange(self._rows), rows - 1)])
+            buffer.fill(feeds[name])
         self._session.run_with_iobinding(self._binding, self._options)
         logits: Array = self._logits.numpy()
-        return [logits[:rows].copy()]
+        return [logits.copy()]
 
 
 class GraphsWherePossible:
-    """Replays the graph of a batch's shape, or of the next number of rows; what has none is run plainly."""
+    """Replays the graph of a batch's shape; what has none is run plainly."""
 
     def __init__(self, plain: Session, graphs: Mapping[Shape, Session]) -> None:
         self._plain = plain
         self._graphs = graphs
 
     def run(self, feeds: Arrays) -> Sequence[Array]:
-        rows, length = feeds[MASK].shape
-        padded = next((number for number in ROWS if number >= rows), 0)
-        return self._graphs.get((padded, length), self._plain).run(feeds)
+        return self._graphs.get(feeds[MASK].shape, self._plain).run(feeds)
 
 
 class Trial(NamedTuple):

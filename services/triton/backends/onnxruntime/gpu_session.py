@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from cpu_runtimes import Session
 from gpu_memory import Allocate, Buffer, Device, ordinary
+from length_groups import padded_rows
 from ort_batches import Array, Arrays
 from ort_options import OptionError
 
@@ -75,6 +77,21 @@ class BoundSession:
         else:
             value = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), *self._device)
             binding.bind_ortvalue_input(name, value)
+
+
+class PaddedRows:
+    """Runs with few different numbers of rows: the last one is computed several times (length_groups.padded_rows)."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def run(self, feeds: Arrays) -> Sequence[Array]:
+        """All outputs, each with as many rows as came in."""
+        rows = len(next(iter(feeds.values())))
+        if not rows or padded_rows(rows) == rows:
+            return self._session.run(feeds)
+        index = np.minimum(np.arange(padded_rows(rows)), rows - 1)
+        return [output[:rows] for output in self._session.run({name: array[index] for name, array in feeds.items()})]
 
 
 def check_fused_attention(path: Path, options: ort.SessionOptions, providers: Sequence[Any], provider: str) -> None:

@@ -29,6 +29,20 @@ ON_CPU = Costs(RUN_TOKENS, BLOCK_TOKENS)
 # 85 million operations a token; at half of 990 TFLOP/s that is 0.17 µs, so 0.3 ms are 1,750 tokens there and fewer on
 # slower GPUs. No measurement of ours yet.
 GPU_RUN_TOKENS = 1_000
+# Up to so many rows, runs on a GPU have a power of two.
+FEW_ROWS = 16
+
+
+def padded_rows(rows: int) -> int:
+    """The rows of a run on a GPU that has so many texts: 1, 2, 4, 8, 16, above that steps of an eighth at most.
+
+    There each number of rows, with each length, is a shape for which a plan of attention is built (cuDNN's, by ONNX
+    Runtime), once and for good: as many shapes as there are numbers would be slow for hours and never be forgotten.
+    """
+    if rows <= FEW_ROWS:
+        return 1 << (rows - 1).bit_length()
+    step = (1 << (rows - 1).bit_length()) // 16
+    return -(-rows // step) * step
 
 
 def groups(counts: Sequence[int], lengths: Sequence[int], costs: Costs = ON_CPU) -> Iterator[tuple[int, int, int]]:
@@ -65,4 +79,9 @@ def groups(counts: Sequence[int], lengths: Sequence[int], costs: Costs = ON_CPU)
 
 
 def _rows_a_run(rows: int, length: int, costs: Costs) -> int:
-    return max(1, costs.max_tokens // length) if costs.max_tokens else rows
+    """Where there is a limit, the largest of `padded_rows` below it: full runs are of one shape."""
+    if not costs.max_tokens:
+        return rows
+    most = max(1, costs.max_tokens // length)
+    below = 1 << (most.bit_length() - 1)
+    return below if most <= FEW_ROWS else most - most % (below // 8)

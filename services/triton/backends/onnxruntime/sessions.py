@@ -73,7 +73,7 @@ def on_gpu(
         return bound
     gpu_session.check_fused_attention(path, *_gpu_options(config, device), ort_providers.CUDA)
     if not lengths or not use_graphs:
-        return bound
+        return gpu_session.PaddedRows(bound)
 
     def open_recording() -> ort.InferenceSession:
         options, providers = _gpu_options(config, device, {"enable_cuda_graph": "1"})
@@ -84,7 +84,7 @@ def on_gpu(
         ort_providers.check_in_use(providers, recording.get_providers())
         return recording
 
-    return gpu_graphs.with_graphs(
+    session_with_graphs = gpu_graphs.with_graphs(
         bound,
         open_recording,
         lengths=lengths,
@@ -94,6 +94,7 @@ def on_gpu(
         name=name,
         tell=tell,
     )
+    return gpu_session.PaddedRows(session_with_graphs)
 
 
 def _gpu_options(
