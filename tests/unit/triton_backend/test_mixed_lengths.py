@@ -111,6 +111,14 @@ def test_no_run_has_more_tokens_than_it_may_unless_one_row_has(counts: list[int]
         assert rows[-1] <= rows[0]
 
 
+@pytest.mark.parametrize("max_tokens", range(8, 6_000, 211))
+def test_full_runs_are_of_one_shape_which_padding_their_rows_does_not_take_beyond_the_limit(max_tokens: int) -> None:
+    rows = [end - start for start, end, _ in groups([8] * 700, LENGTHS, Costs(GPU_RUN_TOKENS, max_tokens=max_tokens))]
+    assert len({*rows[:-1]}) <= 1
+    assert all(padded_rows(row) == row for row in rows[:-1])
+    assert all(padded_rows(row) * 8 <= max_tokens for row in rows)
+
+
 def test_the_limit_of_a_run_is_the_configurations() -> None:
     from mixed_lengths import gpu_costs
     from ort_options import OptionError
