@@ -58,6 +58,21 @@ def test_the_api_is_healthy_while_it_has_a_database(answer: dict[str, object]) -
         check("api", SETTINGS)
 
 
+def test_who_waits_for_a_server_is_alive(answer: dict[str, object]) -> None:
+    answer["body"] = "undertone_worker_ready 0.0\n" + beat("worker", 0)
+    assert "worker works" in check("worker", SETTINGS, alive=True)
+    answer |= {"status": 503, "body": json.dumps({"status": "unhealthy", "problems": ["database does not answer"]})}
+    assert check("api", SETTINGS, alive=True) == "api is unhealthy: database does not answer"
+
+
+def test_who_hangs_or_is_somebody_else_is_not_alive(answer: dict[str, object]) -> None:
+    answer["body"] = "undertone_worker_ready 1.0\n" + beat("worker", 60)
+    with pytest.raises(Unhealthy, match="hangs"):
+        check("worker", SETTINGS, alive=True)
+    with pytest.raises(Unhealthy, match="no report"):
+        check("api", SETTINGS, alive=True)
+
+
 @pytest.mark.parametrize("service", ["api", "worker", "ingester", "keeper"])
 @pytest.mark.parametrize(("status", "body"), [(200, "<html>"), (200, ""), (200, "[]"), (404, "{}"), (200, "a 1\nb")])
 def test_another_program_on_the_port_is_not_taken_for_ours(
