@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls test-compose test-compose-long
+.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,14 @@ undertone: $(VENV)/.run ## look after a running system, as its dead letters: mak
 
 compose-env: ## write what docker-compose.cpu.yml and docker-compose.gpu.yml need into .env: generated passwords and keys
 	@$(PYTHON) deploy/make_env.py $(ARGS)
+
+manifests: $(VENV)/.dev ## render deploy/kubernetes into .local/manifests, and check it against Kubernetes' schemas and the compose files
+	$(BIN)/python -m deploy.kubernetes
+	@mkdir -p .local/manifests
+	$(BIN)/kubectl kustomize deploy/kubernetes/overlays/cpu --output .local/manifests/cpu.yaml
+	$(BIN)/kubectl kustomize deploy/kubernetes/overlays/gpu --output .local/manifests/gpu.yaml
+	$(BIN)/kubectl kustomize deploy/kubernetes/example --output .local/manifests/example.yaml
+	$(BIN)/python -m pytest tests/unit/deploy/kubernetes $(ARGS)
 
 compose-tls: ## certificates for deploy/compose/tls.yml into ./tls, where they are missing; tells until when they hold
 	@$(PYTHON) deploy/make_tls.py $(ARGS)

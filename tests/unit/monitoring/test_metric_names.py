@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from services.api.alerting.delivery import WebhookMetrics
 from services.api.metrics import ApiMetrics
-from tests.monitoring import alerts, dashboards, metrics_of, panel_queries, recordings, rules, without_variables
+from tests.monitoring import DEPLOY, alerts, dashboards, metrics_of, panel_queries, recordings, rules, without_variables
 
 EXPOSED = Path(__file__).parent / "exposed"
 # Prometheus' own.
@@ -64,6 +65,15 @@ def test_every_metric_of_the_choices_exists(exposed: set[str]) -> None:
 
 def test_every_metric_of_the_rules_exists(exposed: set[str]) -> None:
     assert missing([rule["expr"] for rule in rules()], exposed) == set()
+
+
+def test_every_metric_that_kubernetes_scales_by_exists(exposed: set[str]) -> None:
+    files = [yaml.safe_load(path.read_text()) for path in (DEPLOY / "kubernetes/components/keda").glob("*.yaml")]
+    triggers = [trigger for file in files for trigger in file.get("spec", {}).get("triggers", ())]
+    assert {trigger["type"] for trigger in triggers} == {"prometheus"}
+    queries = [trigger["metadata"]["query"] for trigger in triggers]
+    assert len(queries) == 2
+    assert missing(queries, exposed) == set()
 
 
 def test_a_metric_that_nobody_has_is_found(exposed: set[str]) -> None:
