@@ -29,8 +29,7 @@ import asyncpg
 from bench.fill import fill, show, vocabulary
 from services.api.queries.alerts import read_window
 from services.api.queries.totals import count_windows
-from services.api.state import PLANNING
-from services.common.database import open_pool
+from services.common.database import PLANNING, open_pool
 from services.common.logging import configure_logging
 from services.common.migrations.apply import migrate
 from services.worker.upkeep.closing import close_buckets

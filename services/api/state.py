@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import asyncpg
@@ -27,7 +28,7 @@ from services.api.queries.totals import check_tables
 from services.api.statistics.arrivals import Arrivals
 from services.api.statistics.watch import INTERVAL_S as LOOK_INTERVAL_S
 from services.api.statistics.watch import InferenceWatch, Sources, open_sources
-from services.common.database import open_pool
+from services.common.database import PLANNING, open_pool
 from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
@@ -39,10 +40,6 @@ from services.inference.tokenizer import Input
 
 # Beside those of the requests at work: for the probes, the counts, the alert rule, which wait for each other.
 OWN_CONNECTIONS = 2
-# A plan for these very parameters reads the few days that they ask for, one for any parameters prepares all of them.
-# Every query has its index: reading a whole table instead is never more than a wrong estimate. And every query is
-# short, so that compiling it would take longer than running it.
-PLANNING = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off", "jit": "off"}
 PROBE_INTERVAL_S = 5.0
 PROBE_TIMEOUT_S = 3.0
 # The first inference after a start may take long on a busy CPU. Two intervals and this: 15 s, the oldest answer.
@@ -75,8 +72,11 @@ class Probes:
 
 @dataclass(frozen=True)
 class State:
+    """`read_pool`: for what may be read a little late, from a replica if there is one."""
+
     settings: Settings
     pool: asyncpg.Pool
+    read_pool: asyncpg.Pool
     redis: Redis
     inference: Inference
     turns: Turns
@@ -104,7 +104,7 @@ class State:
         """Everything that runs beside the web server, for a task group."""
         migrated = asyncio.Event()
         runs = [after(migrated, MIGRATION_GRACE_S, work.run()) for work in self.periodic]
-        migrating = migrate_when_possible(self.settings.database_dsn, stopping, migrated)
+        migrating = migrate_when_possible(self.settings.direct_dsn, stopping, migrated)
         return [migrating, self.subscription.run(stopping), *runs]
 
 
@@ -112,17 +112,31 @@ class State:
 async def open_state(settings: Settings, inference: Inference) -> AsyncIterator[State]:
     """Opens also while everything is away: connections are made when they are first used."""
     pool_size = settings.api_requests_at_work + OWN_CONNECTIONS
+    open_api_pool = partial(
+        open_pool,
+        max_size=pool_size,
+        server_settings=PLANNING | SERVER_LIMITS,
+        shares_sessions=settings.shares_sessions,
+    )
     async with (
-        open_pool(settings.database_dsn, max_size=pool_size, server_settings=PLANNING | SERVER_LIMITS) as pool,
+        open_api_pool(settings.database_dsn) as pool,
+        open_api_pool(settings.read_dsn) if settings.postgres_read_dsn else nullcontext(pool) as read_pool,
         open_redis(settings.redis_dsn) as redis,
         open_webhooks(settings.webhooks) as webhooks,
         open_sources(settings) as sources,
     ):
-        yield build_state(settings, pool, redis, inference, webhooks, sources=sources)
+        yield build_state(settings, pool, redis, inference, webhooks, sources=sources, read_pool=read_pool)
 
 
 def build_state(
-    settings: Settings, pool: asyncpg.Pool, redis: Redis, inference: Inference, webhooks: Webhooks, *, sources: Sources
+    settings: Settings,
+    pool: asyncpg.Pool,
+    redis: Redis,
+    inference: Inference,
+    webhooks: Webhooks,
+    *,
+    sources: Sources,
+    read_pool: asyncpg.Pool,
 ) -> State:
     metrics = ApiMetrics()
     broadcaster = Broadcaster(
@@ -142,7 +156,7 @@ def build_state(
             arrivals.note(message)
 
     subscription = Subscription(redis, deliver, metrics)
-    counts = LiveCounts(pool, broadcaster)
+    counts = LiveCounts(read_pool, broadcaster)
     rule = Rule(
         settings.alert_negative_ratio_threshold,
         settings.alert_window_minutes,
@@ -166,6 +180,7 @@ def build_state(
     return State(
         settings=settings,
         pool=pool,
+        read_pool=read_pool,
         redis=redis,
         inference=inference,
         turns=Turns(

@@ -15,6 +15,13 @@ COMMAND_TIMEOUT_S = 30.0
 # A client that vanished without a word (its machine died, its network was cut) is noticed by the server within a
 # minute, not within two hours: its transaction and its locks would stop others.
 SESSION = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+# Of the API. A plan for these very parameters reads the few days that they ask for, one for any parameters prepares all
+# of them.
+# Every query has its index: reading a whole table instead is never more than a wrong estimate. And every query is
+# short, so that compiling it would take longer than running it.
+PLANNING = {"plan_cache_mode": "force_custom_plan", "enable_seqscan": "off", "jit": "off"}
+# Prepared statements of one connection: asyncpg's own number.
+STATEMENTS_KEPT = 100
 # A server that hangs does not answer our goodbye either.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -28,12 +35,15 @@ _REFUSING_CLASSES = ("28", "3D", "22", "42")
 
 @asynccontextmanager
 async def open_pool(
-    dsn: str, *, max_size: int, server_settings: dict[str, str] | None = None
+    dsn: str, *, max_size: int, server_settings: dict[str, str] | None = None, shares_sessions: bool = False
 ) -> AsyncIterator[asyncpg.Pool]:
     """A pool that connects when it is first used, so that a database that is away for now stops nobody's start.
 
     Whoever takes a connection leaves nothing in its session: no settings but those of a transaction (SET LOCAL), no
-    locks but a transaction's.
+    locks but a transaction's, no statement with a name.
+
+    `shares_sessions`: PgBouncer in transaction mode is between us and the server. It refuses `server_settings`, which
+    are the role's then, and a statement that was prepared is in a session that the next transaction may not get.
     """
     pool = asyncpg.create_pool(
         dsn,
@@ -41,7 +51,8 @@ async def open_pool(
         max_size=max_size,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
-        server_settings=SESSION | (server_settings or {}),
+        server_settings={} if shares_sessions else SESSION | (server_settings or {}),
+        statement_cache_size=0 if shares_sessions else STATEMENTS_KEPT,
         reset=_as_it_is,
     )
     await pool

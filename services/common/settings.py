@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         "", description="file with the certificates (PEM) that PostgreSQL's is checked against; empty: as the URL says"
     )
 
+    postgres_direct_dsn: str = Field(
+        "",
+        description="the server itself, as DATABASE_URL, which then leads to PgBouncer in transaction mode: for "
+        "migrations and upkeep; empty: DATABASE_URL is the server",
+    )
+    postgres_read_dsn: str = Field(
+        "", description="a replica, as DATABASE_URL, for what the API only reads; empty: DATABASE_URL"
+    )
+
     redis_url: str = Field("", description="redis://:password@host:port/0; empty: from the parts")
     redis_host: str = Field("localhost", description="Redis, where REDIS_URL is empty")
     redis_port: Port = 6379
@@ -284,7 +293,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a name without the signs / ? # %")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "postgres_direct_dsn", "postgres_read_dsn")
     @classmethod
     def _plain_scheme(cls, value: str) -> str:
         value = value.replace("postgresql+asyncpg://", "postgresql://", 1).replace("postgres://", "postgresql://", 1)
@@ -350,8 +359,25 @@ class Settings(BaseSettings):
         """`postgresql://…`, from DATABASE_URL, whose sslmode wins over POSTGRES_TLS_CA, or the POSTGRES_ parts."""
         user, password = quote(self.postgres_user, safe=""), quote(self.postgres_password, safe="")
         where = f"{in_url(self.postgres_host)}:{self.postgres_port}/{self.postgres_db}"
-        url = self.database_url or f"postgresql://{user}:{password}@{where}"
-        if not self.postgres_tls_ca or "sslmode" in dict(parse_qsl(urlsplit(url).query)):
+        return self._checking_certificates(self.database_url or f"postgresql://{user}:{password}@{where}")
+
+    @cached_property
+    def direct_dsn(self) -> str:
+        """Where sessions are a client's own: for locks and settings that outlast a transaction, and for migrations."""
+        return self._checking_certificates(self.postgres_direct_dsn) or self.database_dsn
+
+    @cached_property
+    def read_dsn(self) -> str:
+        """For what only reads, and may be read a little late."""
+        return self._checking_certificates(self.postgres_read_dsn) or self.database_dsn
+
+    @property
+    def shares_sessions(self) -> bool:
+        """Whether PgBouncer gives each transaction a session that others use as well."""
+        return bool(self.postgres_direct_dsn)
+
+    def _checking_certificates(self, url: str) -> str:
+        if not url or not self.postgres_tls_ca or "sslmode" in dict(parse_qsl(urlsplit(url).query)):
             return url
         return with_query(url, sslmode="verify-full", sslrootcert=self.postgres_tls_ca)
 
@@ -388,7 +414,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEY", "_KEYS")):
+    if name.endswith(("_URL", "_DSN", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEY", "_KEYS")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

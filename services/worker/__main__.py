@@ -31,7 +31,7 @@ DRAIN_TIMEOUT_S = 10.0
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
     async with (
         open_redis(settings.redis_dsn) as redis,
-        open_pool(settings.database_dsn, max_size=2) as pool,
+        open_pool(settings.database_dsn, max_size=2, shares_sessions=settings.shares_sessions) as pool,
         open_analyzer(settings) as analyzer,
     ):
         consumer = Consumer(
@@ -76,7 +76,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
         prepared = False
 
         async def prepare() -> None:
-            await migrate(settings.database_dsn)
+            await migrate(settings.direct_dsn)
             await ensure_group(redis, settings.redis_stream_name, settings.redis_consumer_group)
             await analyzer.models()
 
@@ -100,7 +100,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                     log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
                     upkeep = {}
                     if settings.worker_upkeep:
-                        upkeep["storage"] = keep_storage(settings.database_dsn, settings.retention_days)
+                        upkeep["storage"] = keep_storage(settings.direct_dsn, settings.retention_days)
                     hold_interval_s = settings.worker_claim_idle_ms / 1_000 / HOLDS_BEFORE_IDLE
                     async with in_background(
                         ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),

@@ -22,7 +22,7 @@ _SPAN = 10_000 << 20  # ten seconds
 _NEXT_ID = "SELECT min(id) FROM social_media_posts WHERE id >= $1 AND id < $2"
 _NEW_POSTS = f"""
     SELECT p.id, p.source, p.content, a.sentiment_label, coalesce(a.emotion, '') AS emotion
-      FROM {current_analyses("$1", "$2")} ORDER BY p.id
+      FROM {current_analyses("$1", "$2")} ORDER BY p.id LIMIT $3
 """  # nosec B608 # the constant range $1, $2
 
 
@@ -47,12 +47,13 @@ async def write_next_id(held: PoolConnectionProxy, next_id: int) -> None:
 async def new_posts(
     held: PoolConnectionProxy, first_id: int, beyond_id: int, portion: int
 ) -> AsyncIterator[Sequence[Record]]:
-    """Posts of the ids, rising, some at a time: id, source, content, sentiment_label, emotion. Needs a transaction."""
+    """Posts of the ids, rising, some at a time: id, source, content, sentiment_label, emotion."""
     while (first_id := await held.fetchval(_NEXT_ID, first_id, beyond_id)) is not None:
         until_id = min(beyond_id, first_id + _SPAN)
-        cursor = await held.cursor(_NEW_POSTS, first_id, until_id)
-        while rows := await cursor.fetch(portion):
+        # Not a cursor, whose statement would have a name in the session (open_pool).
+        while rows := await held.fetch(_NEW_POSTS, first_id, until_id, portion):
             yield rows
+            first_id = rows[-1]["id"] + 1
         first_id = until_id
 
 

@@ -28,7 +28,7 @@ async def get_totals(state: StateDep, response: Response, minutes: WindowMinutes
     A few seconds old at most, unless the database is away.
     """
     key = (minutes, source or None)
-    cached = await state.caches.totals.get(key, lambda: read_totals(state.pool, *key))
+    cached = await state.caches.totals.get(key, lambda: read_totals(state.read_pool, *key))
     tell_age(response, cached)
     return cached.value
 
@@ -37,7 +37,7 @@ async def get_totals(state: StateDep, response: Response, minutes: WindowMinutes
 @router.head("/api/sources", include_in_schema=False)
 async def list_sources(state: StateDep, response: Response, minutes: WindowMinutes = 60) -> SourceList:
     """Sources with posts ingested in the last `minutes`. A few seconds old at most, unless the database is away."""
-    cached = await state.caches.source_lists.get(minutes, lambda: read_sources(state.pool, minutes))
+    cached = await state.caches.source_lists.get(minutes, lambda: read_sources(state.read_pool, minutes))
     tell_age(response, cached)
     return cached.value
 
@@ -71,7 +71,7 @@ async def get_emotions(
 
 async def _emotions(state: State, period: Period, span: TimeRange, source: str | None) -> bytes:
     """An encoded `EmotionAggregate`: a test holds the two together."""
-    emotions, buckets = await read_emotions(state.pool, span, source)
+    emotions, buckets = await read_emotions(state.read_pool, span, source)
     return msgspec.json.encode(
         {
             "period": period,

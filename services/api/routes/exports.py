@@ -64,13 +64,13 @@ async def export_posts(
 
     If the database goes away in the middle, the connection ends without the end of the file, and its last line is none.
     """
-    reader = Reader(state.pool, permits, filters, limit)
+    reader = Reader(state.read_pool, permits, filters, limit)
 
     async def is_cut() -> bool | None:
         if reader.is_cut is not None or is_for_posts_alone(filters):
             return reader.is_cut
         key = filters.model_dump_json()
-        total = await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters))
+        total = await state.caches.post_totals.get(key, lambda: count_posts(state.read_pool, filters))
         return total.value.posts > limit
 
     name = f"{'-'.join(_name(filters))}.{format_}"

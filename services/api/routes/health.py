@@ -56,7 +56,7 @@ def _state_of(probe: Periodic) -> ConnectionState:
 async def _stats(state: State) -> Stats:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            cached = await state.caches.stats.get((), lambda: read_stats(state.pool))
+            cached = await state.caches.stats.get((), lambda: read_stats(state.read_pool))
     except (Transient, TimeoutError):
         return NO_STATS
     return cached.value

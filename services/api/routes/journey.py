@@ -33,7 +33,7 @@ async def get_post_journey(
     to its browsers, or would have if there were any. Moments are those of the clocks of Redis (`queued`), of the worker
     (`read` to `inferred`), of PostgreSQL (`stored`, right before its commit) and of this process (`pushed`).
     """
-    recorded = await read_journey(state.pool, post_id)
+    recorded = await read_journey(state.read_pool, post_id)
     if recorded is None:
         raise HTTPException(404, "There is no post of this id.")
     return journey_of(recorded, state.arrivals.pushed_at(post_id))

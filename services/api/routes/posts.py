@@ -50,9 +50,9 @@ async def list_posts(
 
 
 async def _page(state: State, filters: PostFilters, before_id: int | None, limit: int, offset: int) -> PostPage:
-    page = await read_posts(state.pool, filters, before_id=before_id, limit=limit, offset=offset)
+    page = await read_posts(state.read_pool, filters, before_id=before_id, limit=limit, offset=offset)
     key = filters.model_dump_json()
-    total = page.total or (await state.caches.post_totals.get(key, lambda: count_posts(state.pool, filters))).value
+    total = page.total or (await state.caches.post_totals.get(key, lambda: count_posts(state.read_pool, filters))).value
     return PostPage(
         posts=page.posts,
         total=total.posts,

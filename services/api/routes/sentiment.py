@@ -51,7 +51,7 @@ async def get_aggregate(
 
 async def _aggregate(state: State, period: Period, span: TimeRange, source: str | None) -> bytes:
     """An encoded `Aggregate`: a test holds the two together. Two thousand buckets are half a megabyte."""
-    buckets = await read_buckets(state.pool, span.start, span.end, span.width, source)
+    buckets = await read_buckets(state.read_pool, span.start, span.end, span.width, source)
     return msgspec.json.encode(
         {
             "period": period,
@@ -78,7 +78,7 @@ async def get_distribution(
 ) -> Distribution:
     """At most two seconds old, unless the database is away."""
     key = (hours, source or None)
-    cached = await state.caches.distributions.get(key, lambda: read_distribution(state.pool, *key))
+    cached = await state.caches.distributions.get(key, lambda: read_distribution(state.read_pool, *key))
     tell_age(response, cached)
     counts, total, percentages, emotions = cached.value
     return Distribution(

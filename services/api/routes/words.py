@@ -54,7 +54,7 @@ async def list_rising_words(
 
 
 async def _rising(state: State, minutes: int, source: str | None, sentiment: SentimentLabel | None) -> RisingWords:
-    current, previous = await read_samples(state.pool, minutes, source, sentiment)
+    current, previous = await read_samples(state.read_pool, minutes, source, sentiment)
     # Tens of milliseconds, in which nobody else would be answered.
     rises, now, before = await asyncio.to_thread(rising, current.posts, previous.posts, MAX_WORDS)
     return RisingWords(

@@ -120,6 +120,6 @@ def _is_newer(present: tuple[str, ...], scripts: ScriptDirectory) -> bool:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(migrate(read_settings().database_dsn))
+        asyncio.run(migrate(read_settings().direct_dsn))
     except (ConfigurationError, Transient) as failure:
         sys.exit(f"migrate: {failure}")

@@ -11,7 +11,7 @@ import asyncpg
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.database import COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, database_errors
+from services.common.database import COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, PLANNING, database_errors
 from services.common.errors import ConfigurationError, Transient
 from services.common.migrations.apply import MIGRATION_LOCK
 from services.common.migrations.grants import API, MIGRATE, MONITOR, OWN, READ, READS_ALL, WORKER, grants
@@ -62,7 +62,8 @@ CONNECTIONS = {MIGRATE: 10, WORKER: -1, API: -1, READ: 20, MONITOR: 5}
 SESSIONS = {
     MIGRATE: {"idle_in_transaction_session_timeout": "10min"},
     WORKER: {"idle_in_transaction_session_timeout": "1min", "statement_timeout": "1min"},
-    API: {"idle_in_transaction_session_timeout": "1min", "statement_timeout": "1min"},
+    # The API says so itself, but not through PgBouncer.
+    API: {"idle_in_transaction_session_timeout": "1min", "statement_timeout": "1min", **PLANNING},
     READ: {
         "default_transaction_read_only": "on",
         "idle_in_transaction_session_timeout": "5min",
@@ -169,7 +170,7 @@ async def _index_of_words(held: asyncpg.Connection) -> None:
 
 def main() -> None:
     settings, passwords = read_settings(), read_passwords()
-    asyncio.run(make_roles(settings.database_dsn, passwords))
+    asyncio.run(make_roles(settings.direct_dsn, passwords))
     print(f"the roles {OURS} are as they must be")
 
 

@@ -25,9 +25,9 @@ HEARTBEAT = Gauge("undertone_keeper_heartbeat_timestamp_seconds", "When the even
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
     with serve_metrics(settings.metrics_host, settings.keeper_metrics_port, "KEEPER_METRICS_PORT"):
         async with in_background(heartbeat(HEARTBEAT)):
-            if not await until_done("start", lambda: migrate(settings.database_dsn), stopping):
+            if not await until_done("start", lambda: migrate(settings.direct_dsn), stopping):
                 return
-            async with in_background(storage=keep_storage(settings.database_dsn, settings.retention_days)):
+            async with in_background(storage=keep_storage(settings.direct_dsn, settings.retention_days)):
                 log.info("keeping the storage", retention_days=settings.retention_days)
                 await stopping.wait()
     log.info("stopped")

@@ -66,6 +66,19 @@ def test_urls_are_built_from_their_parts_with_passwords_quoted(monkeypatch: pyte
     assert settings.redis_dsn == "redis://:a%3Ab@localhost:6379/0"
 
 
+def test_what_reads_and_what_needs_sessions_may_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@pooler:6432/d")
+    settings = read_settings()
+    assert (settings.read_dsn, settings.direct_dsn) == (settings.database_dsn, settings.database_dsn)
+    assert not settings.shares_sessions
+    monkeypatch.setenv("POSTGRES_DIRECT_DSN", "postgres://u:p@server/d")
+    monkeypatch.setenv("POSTGRES_READ_DSN", "postgresql+asyncpg://u:p@replica/d")
+    settings = read_settings()
+    assert settings.direct_dsn == "postgresql://u:p@server/d"
+    assert settings.read_dsn == "postgresql://u:p@replica/d"
+    assert settings.shares_sessions
+
+
 def test_a_user_of_redis_is_part_of_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_USER", "work/er")
     monkeypatch.setenv("REDIS_PASSWORD", "a@b")
@@ -108,6 +121,8 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("REDIS_URL", "redis://host:0"),
         ("DATABASE_URL", "postgresql://host:65536/d"),
         ("DATABASE_URL", f"postgresql://{'a' * 64}/d"),
+        ("POSTGRES_READ_DSN", "replica:5432"),
+        ("POSTGRES_DIRECT_DSN", "redis://host/0"),
         ("INFERENCE_TIMEOUT_S", "inf"),
         ("ALERT_NEGATIVE_RATIO_THRESHOLD", "nan"),
         ("RETENTION_DAYS", "9" * 30),
@@ -132,6 +147,7 @@ def test_what_would_end_a_service_with_a_traceback_is_told_at_the_start(
     [
         ("DATABASE_URL", "postgresql://u:s/ecret@host/d"),
         ("DATABASE_URL", "postgresql://u:12#secret@host/d"),
+        ("POSTGRES_READ_DSN", "postgresql://u:s/ecret@host/d"),
         ("REDIS_URL", "redis://:s/ecret@host:1"),
     ],
 )
