@@ -112,8 +112,8 @@ def check_fused_attention(path: Path, options: ort.SessionOptions, providers: Se
     if pieces or set(attention) != {provider}:
         found = ", ".join(f"{count} by {place}" for place, count in sorted(attention.items())) or "none"
         raise OptionError(
-            f"its attention is not fused on the GPU (fused: {found}; in pieces: {pieces}): export the model again, or "
-            "serve it with configs/gpu-trt.pbtxt"
+            f"its attention is not fused on the GPU (fused: {found}; in pieces: {pieces}): export the model again (a "
+            "starter model from what `python -m export.starter.restore` writes), or serve it with configs/gpu-trt.pbtxt"
         )
 
 
