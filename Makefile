@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
+.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick bench-gpu chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: $(BENCH) ## measure everything beside its alternatives and write docs/ben
 
 bench-quick: $(BENCH) ## the same in little, some minutes: whether it works, not how fast it is
 	$(BIN)/python -m bench --quick $(ARGS)
+
+bench-gpu: $(BENCH) .local/triton/.gpu-stamp ## the same for an NVIDIA GPU, on a machine that has one (without a network: python3 -m bench.gpu --help)
+	$(BIN)/python -m bench gpu $(ARGS)
 
 chaos: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## let everything fail that can, under load, and compare post by post (half an hour; ARGS="--help" for options)
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -173,6 +176,10 @@ $(VENV)-audit/.stamp: requirements/audit.txt
 
 .local/triton/.stamp: requirements/triton.txt services/local/triton_env.py | $(VENV)/.run
 	@$(BIN)/python -m services.local.triton_env --dir .local/triton/env
+	@touch $@
+
+.local/triton/.gpu-stamp: requirements/triton-gpu.txt services/local/triton_env.py | $(VENV)/.run
+	@$(BIN)/python -m services.local.triton_env --gpu
 	@touch $@
 
 # Node 20 or newer from the machine, else from a wheel.

@@ -6,6 +6,7 @@ import sys
 import traceback
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from bench import machine, report
 from bench.document import write_document
@@ -48,14 +49,18 @@ def measure(options: Options) -> Path:
     described = machine.describe()
     print(f"{options.command}: {machine.sentence(described)}\n", flush=True)
     disturbance = machine.Disturbance()
-    results = importlib.import_module(section.module).measure(options)
-    described |= disturbance.read()
-    suffix = "-quick" if options.quick else ""
-    file = options.json or results_file(f"{options.command}{suffix}")
+    file = options.json or results_file(options.command, quick=options.quick)
     told = {name: value.name if isinstance(value, Path) else value for name, value in asdict(options).items()}
     # Where files are kept is nobody's business but the machine's.
     told.pop("keep")
-    report.save(file, name=options.command, options=told, machine=described, results=results)
+
+    def save(results: Any) -> None:
+        now = described | disturbance.read()
+        report.save(file, name=options.command, options=told, machine=now, results=results)
+
+    module = importlib.import_module(section.module)
+    results = module.measure(options, save) if section.in_parts else module.measure(options)
+    save(results)
     print(f"{section.tables(results)}\n\nfigures: {file}\n", flush=True)
     return file
 

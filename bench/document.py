@@ -23,6 +23,7 @@ from bench.sections import SECTIONS
 
 _PART = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 NOT_MEASURED = "*Not measured yet: run `make bench`.*"
+NO_GPU = "**Not measured**: no machine with an NVIDIA GPU has run it yet."
 
 
 def write_document(document: Path = DOCUMENT) -> Path:
@@ -35,7 +36,7 @@ def write_document(document: Path = DOCUMENT) -> Path:
             return goals_table({name: content["results"] for name, content in measured.items()})
         content = measured.get(name)
         if content is None:
-            return before.strip() or NOT_MEASURED
+            return before.strip() or (NO_GPU if name == "gpu" else NOT_MEASURED)
         drawn = [chart for chart in SECTIONS[name].charts(content["results"]) if chart.series]
         charts.extend(drawn)
         return render(name, content, drawn)

@@ -46,12 +46,18 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = {
         "emotion": Recipe("roberta", EMOTIONS, 1, 16, 2, 32, 50_265),
     },
 }
-PRECISIONS = {"full": "fp32,int8", "tiny": "fp32"}
+# What is measured on a GPU; the third only by itself.
+RECIPES = {
+    **RECIPES,
+    "gpu": {**RECIPES["full"], "distilroberta": Recipe("roberta", EMOTIONS, 6, 768, 12, 3072, 50_265)},
+}
+PRECISIONS = {"full": "fp32,int8", "tiny": "fp32", "gpu": "fp16", "starter-gpu": "fp32,fp16"}
 
 
 @dataclass(frozen=True)
 class ModelSet:
-    """A repository that Triton serves. `checkpoints` is None for the starter models, whose checkpoints nobody has."""
+    """A repository that Triton serves. `checkpoints`: what it was exported from; None for the starter models as they
+    are in the repository."""
 
     size: str
     repository: Path
@@ -88,6 +94,25 @@ def model_set(size: str, report: Report, precisions: str | None = None) -> Model
     return ModelSet(size, folder / "repository", folder / "checkpoints")
 
 
+def starter_for_gpu(report: Report) -> ModelSet:
+    """The starter models in half precision with fused attention, exported from what their files hold."""
+    size = "starter-gpu"
+    folder = WORK / f"models-{size}"
+    versions = [STARTER_MODELS / name / "1" / "version.json" for name in ("sentiment", "emotion")]
+    made_from = "".join(version.read_text() for version in versions) + PRECISIONS[size]
+    stamp = folder / "recipe.json"
+    if not (stamp.is_file() and stamp.read_text() == made_from):
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in ("sentiment", "emotion"):
+            report(f"exporting the starter model {name} for a GPU")
+            checkpoint = folder / "checkpoints" / name
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            _run("export.starter.restore", name, str(checkpoint))
+            _publish(folder, name, checkpoint, PRECISIONS[size])
+        stamp.write_text(made_from)
+    return ModelSet(size, folder / "repository", folder / "checkpoints")
+
+
 def _stamp(size: str, precisions: str) -> str:
     recipes = {name: asdict(recipe) for name, recipe in RECIPES[size].items()}
     maker = (PROJECT / "bench" / "rivals" / "checkpoint.py").read_text()
@@ -98,7 +123,13 @@ def _export(folder: Path, name: str, recipe: Recipe, precisions: str) -> None:
     checkpoint = folder / "checkpoints" / name
     order = json.dumps({**asdict(recipe), "tokenizer": str(TOKENIZER)})
     _run("bench.rivals.checkpoint", order, str(checkpoint))
-    _run("bench.rivals.plain_onnx", str(checkpoint), str(folder / "plain" / name))
+    if "fp16" not in precisions:
+        # For rivals on the CPU.
+        _run("bench.rivals.plain_onnx", str(checkpoint), str(folder / "plain" / name))
+    _publish(folder, name, checkpoint, precisions)
+
+
+def _publish(folder: Path, name: str, checkpoint: Path, precisions: str) -> None:
     # The load in Triton is left to the measurement: it comes next anyway.
     options = ["--repository", str(folder / "repository"), "--precisions", precisions, "--without-triton"]
     _run("export", name, "--model", str(checkpoint), *options)

@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from bench.gpu.parts import PARTS
 from bench.models import SIZES
 
 EXAMPLES = """examples:
@@ -15,9 +17,14 @@ EXAMPLES = """examples:
   python -m bench latency --capacity 900               posts a second; default: what `pipeline` measured
   python -m bench queries --count 10000000 --keep DIR  ten million posts: filled once, in half an hour
   python -m bench soak --count 200000
+  python -m bench gpu                                  on a machine with an NVIDIA GPU; python3 -m bench.gpu --help
+  python -m bench gpu --parts peak,shapes              some parts of it; what others measured stays
+  python -m bench gpu --device cpu --quick             its code, tried out without a GPU
   python -m bench document                             docs/benchmarks.md again, from the figures of the last runs
 """
 MEASUREMENTS = ("inference", "pipeline", "latency", "queries", "fanout", "soak", "queue_policy")
+# Needs another machine than the others.
+GPU = "gpu"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class Options:
     seconds: float | None = None
     capacity: float | None = None
     keep: Path | None = None
+    device: Literal["cuda", "cpu"] = "cuda"
+    parts: tuple[str, ...] = ()
+    clients: int | None = None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -44,7 +54,11 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "command", nargs="?", default="all", choices=["all", *MEASUREMENTS, "document"], help="default: %(default)s"
+        "command",
+        nargs="?",
+        default="all",
+        choices=["all", *MEASUREMENTS, GPU, "document"],
+        help="default: %(default)s",
     )
     parser.add_argument("--quick", action="store_true", help="small models, few posts: a smoke run of a minute or two")
     parser.add_argument("--rounds", type=positive, metavar="N", help="how often each alternative has its turn")
@@ -57,12 +71,25 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--seconds", type=float, metavar="S", help="of each load (latency, fanout)")
     parser.add_argument("--capacity", type=float, metavar="N", help="posts a second that are 100 %% (latency)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="filled databases, for another time (queries)")
+    gpu = parser.add_argument_group("gpu")
+    gpu.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: only whether the code works")
+    gpu.add_argument("--parts", type=parts, default=(), metavar="LIST", help=f"of {', '.join(PARTS)}; default: all")
+    gpu.add_argument(
+        "--clients", type=positive, metavar="N", help="processes that call Triton; default: half the cores"
+    )
     options = Options(**vars(parser.parse_args(arguments)))
     if options.posts is not None and not options.posts.is_file():
         parser.error(f"there is no file {options.posts}")
     if options.json is not None and options.command == "all":
         parser.error("--json is for one measurement")
     return options
+
+
+def parts(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(","))
+    if unknown := [part for part in found if part not in PARTS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(PARTS)}")
+    return found
 
 
 def positive(text: str) -> int:

@@ -10,10 +10,14 @@ from bench.charts import Chart
 
 @dataclass(frozen=True)
 class Section:
-    """`module` has `measure(options)`, `presenter` has `tables(results)` and `charts(results)`: imported when asked."""
+    """`module` has `measure(options)`, `presenter` has `tables(results)` and `charts(results)`: imported when asked.
+
+    `in_parts`: it is `measure(options, save)`, and `save(results)` is called with each part that is there.
+    """
 
     module: str
     presenter: str
+    in_parts: bool = False
 
     def tables(self, results: Any) -> str:
         return str(importlib.import_module(self.presenter).tables(results))
@@ -29,5 +33,6 @@ SECTIONS: Mapping[str, Section] = {
     "queries": Section("bench.query_times", "bench.query_times"),
     "fanout": Section("bench.fanout.run", "bench.fanout.present"),
     "soak": Section("bench.soak", "bench.soak"),
+    "gpu": Section("bench.gpu.run", "bench.gpu.present", in_parts=True),
     "queue_policy": Section("bench.queue_policy", "bench.queue_policy"),
 }

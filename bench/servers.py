@@ -2,8 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench.paths import WORK
@@ -18,19 +19,31 @@ CHOICES = WORK / CPU_RUNTIMES
 
 
 @contextmanager
-def triton(repository: Path, only: Sequence[str] = ()) -> Iterator[str]:
-    """`host:port` of a server with every model of the repository, or `only` these, on all cores of the machine."""
+def triton(
+    repository: Path,
+    only: Sequence[str] = (),
+    *,
+    env_dir: Path | None = None,
+    config_name: str = "cpu",
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """`host:port` of a server with every model of the repository, or `only` these, on all cores of the machine.
+
+    `env_dir`: Triton's environment, by default that of `make run`; `settings`: what its environment has besides.
+    """
     with scratch_folder("triton") as folder:
         grpc_port, metrics_port = free_ports(2)
         child = triton_child(
-            env_dir=environment(),
+            env_dir=env_dir or environment(),
             model_repository=repository,
             work_dir=folder,
             grpc_port=grpc_port,
             metrics_port=metrics_port,
             only=only,
             cpu_runtime="auto",
+            config_name=config_name,
         )
+        child = replace(child, environment={**child.environment, **(settings or {})})
         with started(child, until_ready=False) as process:
             wait_ready(child, process, child.cwd / "triton.log", READY_TIMEOUT_S)
             yield f"127.0.0.1:{grpc_port}"

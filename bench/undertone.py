@@ -49,11 +49,11 @@ class Undertone:
         url = f"127.0.0.1:{self.system.ports['LOCAL_TRITON_GRPC_PORT']}"
         return Settings(_env_file=None, triton_url=url, model_repository=self.models.repository)
 
-    def pids(self) -> dict[str, int]:
+    def pids(self) -> dict[str, list[int]]:
         """The processes of the system, and the measurement's own that take part."""
-        found = {name: self.system.pid_of(name) for name in PARTS}
-        own = {"feeder": self.feed.pid, "browser": self.browser.pid}
-        return {name: pid for name, pid in found.items() if pid is not None} | own
+        found = {name: self.system.pids_of(name) for name in PARTS}
+        own = {"feeder": [self.feed.pid], "browser": [self.browser.pid]}
+        return {name: pids for name, pids in found.items() if pids} | own
 
     def worker_metrics(self) -> prometheus.Samples:
         return prometheus.read(f"http://127.0.0.1:{self.system.ports['WORKER_METRICS_PORT']}/metrics")
@@ -63,15 +63,16 @@ class Undertone:
 
     @contextmanager
     def worker_held(self) -> Iterator[None]:
-        """The worker stands still: what is added meanwhile costs it nothing, and waits."""
-        pid = self.system.pid_of("worker")
-        assert pid is not None, self.system.output[-2_000:]
-        worker = psutil.Process(pid)
-        worker.suspend()
+        """The workers stand still: what is added meanwhile costs them nothing, and waits."""
+        workers = [psutil.Process(pid) for pid in self.system.pids_of("worker")]
+        assert workers, self.system.output[-2_000:]
+        for worker in workers:
+            worker.suspend()
         try:
             yield
         finally:
-            worker.resume()
+            for worker in workers:
+                worker.resume()
 
     async def state(self) -> GroupState:
         return await group_state(self.redis, STREAM, GROUP)
@@ -101,7 +102,7 @@ class Undertone:
 
 @asynccontextmanager
 async def running(
-    models: ModelSet, texts: list[str], settings: Mapping[str, str] | None = None
+    models: ModelSet, texts: list[str], settings: Mapping[str, str] | None = None, *, workers: int = 1
 ) -> AsyncIterator[Undertone]:
     """Everything is up, nothing has been read yet; afterwards no process and no data are left."""
     with scratch_folder("run") as folder:
@@ -112,7 +113,7 @@ async def running(
             "FEED_FRAMES_PER_S": "0",
             **(settings or {}),
         }
-        async with system(folder / "local", ["--no-ingester", "--workers", "1"], own) as started_system:
+        async with system(folder / "local", ["--no-ingester", "--workers", str(workers)], own) as started_system:
             secrets = json.loads((started_system.local_dir / "secrets.json").read_text())
             url = f"redis://:{secrets['redis']}@127.0.0.1:{started_system.ports['LOCAL_REDIS_PORT']}/0"
             socket = f"ws://127.0.0.1:{started_system.ports['API_PORT']}/ws/sentiment"

@@ -1,6 +1,6 @@
 """What processes use: CPU seconds and memory, with all that they started."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import psutil
@@ -38,12 +38,14 @@ def memory_mb(pid: int) -> float:
     return total / 1e6
 
 
-def cpu_of(pids: Mapping[str, int]) -> dict[str, float]:
-    return {name: cpu_s(pid) for name, pid in pids.items()}
+def cpu_of(pids: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """CPU seconds by name, of all processes of that name together."""
+    return {name: sum(map(cpu_s, each)) for name, each in pids.items()}
 
 
-def memory_of(pids: Mapping[str, int]) -> dict[str, float]:
-    return {name: memory_mb(pid) for name, pid in pids.items()}
+def memory_of(pids: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Megabytes, likewise."""
+    return {name: sum(map(memory_mb, each)) for name, each in pids.items()}
 
 
 def growth(before: Mapping[str, float], after: Mapping[str, float], *, per: float = 1.0) -> dict[str, float]:

@@ -89,11 +89,16 @@ class System:
 
     def pid_of(self, name: str) -> int | None:
         """The process itself, not those that it started; None while it does not run."""
+        return next(iter(self.pids_of(name)), None)
+
+    def pids_of(self, name: str) -> list[int]:
+        """The same for all of them, where there may be several."""
+        found = []
         for process in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):  # ended, or a zombie, while we looked
                 if any(PROGRAMS[name] in word for word in process.cmdline()):
-                    return process.pid
-        return None
+                    found.append(process.pid)
+        return found
 
     def kill(self, name: str) -> int:
         """SIGKILL to the process; its id."""
@@ -177,8 +182,9 @@ async def system(
 
 
 def _share_triton(local_dir: Path) -> None:
-    """Triton's environment is the one of `make run`: it takes long to install and holds no state."""
+    """Triton's environments are those of `make run`: they take long to install and hold no state."""
     (local_dir / "triton").mkdir(exist_ok=True)
-    link = local_dir / "triton" / "env"
-    if not link.exists():
-        link.symlink_to(ROOT / ".local" / "triton" / "env")
+    for name in ("env", "env-gpu"):
+        link, made = local_dir / "triton" / name, ROOT / ".local" / "triton" / name
+        if made.exists() and not link.exists():
+            link.symlink_to(made)

@@ -64,7 +64,7 @@ async def _crowd(undertone: Undertone, clients: int, slow: int, seconds: float) 
     address = ["127.0.0.1", str(undertone.system.ports["API_PORT"])]
     with ExitStack() as stack:
         crowd = stack.enter_context(started(sys.executable, "bench.fanout.crowd", address, log=WORK / "crowd.log"))
-        pids = {**undertone.pids(), "browsers": crowd.pid}
+        pids = {**undertone.pids(), "browsers": [crowd.pid]}
         idle, closed = memory_of(pids), _closed(undertone)
         joined = await asyncio.to_thread(lambda: crowd.ask(do="join", clients=reading, slow=slow)["joined"])
         assert joined == reading, f"{joined} of {reading} browsers could connect"

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -15,6 +16,8 @@ from services.inference.analyzer import Analyzer, open_analyzer
 from services.inference.client import TritonClient, open_triton
 from services.inference.models import Model, parse_model
 
+T = TypeVar("T")
+
 TIMEOUT_S = 300.0
 # As many as a worker has under way for one model.
 IN_FLIGHT = 4
@@ -23,18 +26,23 @@ TEXTS_A_CALL, CALLS_AT_ONCE = 256, 2
 
 
 class Ours:
-    def __init__(self, runner: asyncio.Runner, client: TritonClient, analyzer: Analyzer, repository: Path) -> None:
-        self._runner, self._client, self._analyzer, self._repository = runner, client, analyzer, repository
+    def __init__(self, runner: asyncio.Runner, triton: TritonClient, analyzer: Analyzer, repository: Path) -> None:
+        self._runner, self._repository = runner, repository
+        self.triton, self.analyzer = triton, analyzer
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of what is done with the client or the analyzer."""
+        return self._runner.run(coroutine)
 
     def config(self, name: str) -> ModelConfig:
-        return self._runner.run(self._client.model_config(name))
+        return self.run(self.triton.model_config(name))
 
     def model(self, name: str) -> Model:
         return parse_model(self.config(name), self._repository)
 
     def shape(self, model: Model, rows: int, length: int, times: int, *, in_flight: int = IN_FLIGHT) -> float:
         """Seconds for `times` batches of full rows, cut into requests as large as the model takes them."""
-        return self._runner.run(self._shape(model, rows, length, times, in_flight))
+        return self.run(self._shape(model, rows, length, times, in_flight))
 
     async def _shape(self, model: Model, rows: int, length: int, times: int, in_flight: int) -> float:
         # As the rivals draw them (bench.rivals.runtime.random_batch).
@@ -44,7 +52,7 @@ class Ours:
 
         async def ask(part: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> None:
             async with permits:
-                await self._client.infer(model.name, model.version, part, np.ones_like(part))
+                await self.triton.infer(model.name, model.version, part, np.ones_like(part))
 
         began = time.perf_counter()
         await asyncio.gather(*(ask(part) for part in requests))
@@ -54,7 +62,7 @@ class Ours:
         self, texts: Sequence[str], *, a_call: int = TEXTS_A_CALL, at_once: int = CALLS_AT_ONCE
     ) -> tuple[float, list[Analysis]]:
         """Seconds for all texts through both models, and the answers."""
-        return self._runner.run(analyse(self._analyzer, texts, a_call, at_once))
+        return self.run(analyse(self.analyzer, texts, a_call, at_once))
 
 
 async def analyse(

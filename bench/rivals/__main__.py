@@ -5,6 +5,7 @@
     {"do": "texts", "texts": [...], "rows": 32}                -> {"seconds": …}, by every model that was prepared
     {"do": "probabilities", "texts": [...], "rows": 1}         -> {"probabilities": [[...], ...]}
     {"do": "peak", "precision": "bf16", "threads": 2}          -> {"flops": …, "shape": [...]}
+    {"do": "gpu_peak", "device": "cuda"}                       -> {"flops": …, "shape": [...], "bytes_per_s": …}
 
 It sleeps while it is not asked, so that several of them take turns on the same cores.
 """
@@ -22,8 +23,10 @@ from bench.rivals.texts import probabilities, through_texts
 # Imported when one is asked for: each needs another library, and Triton's environment has but one of them.
 RUNTIMES = {
     "torch": "bench.rivals.torch_runtime",
+    "torch_on_device": "bench.rivals.torch_on_device",
     "openvino": "bench.rivals.openvino_runtime",
     "onnxruntime": "bench.rivals.onnx_runtime",
+    "onnxruntime_on_device": "bench.rivals.onnx_on_device",
 }
 
 
@@ -48,6 +51,8 @@ def answer(order: dict[str, Any], prepared: dict[str, Runtime]) -> dict[str, Any
             return {"probabilities": probabilities(runtime, order["texts"], order["rows"])}
         case "peak":
             return dict(importlib.import_module("bench.rivals.peak").measure(order))
+        case "gpu_peak":
+            return dict(importlib.import_module("bench.rivals.gpu_peak").measure(order))
         case unknown:
             raise ValueError(f"nothing is known of {unknown}")
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench import document, report
 from bench.document import NOT_MEASURED, fill, write_document
-from bench.options import MEASUREMENTS, parse
+from bench.options import GPU, MEASUREMENTS, parse
 from bench.paths import DOCUMENT
 from bench.query_times import charts, tables
 from bench.sections import SECTIONS
@@ -55,7 +55,7 @@ def test_a_part_shows_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_document_has_a_part_for_each_measurement() -> None:
     text = DOCUMENT.read_text()
-    assert set(SECTIONS) == set(MEASUREMENTS)
+    assert set(SECTIONS) == {*MEASUREMENTS, GPU}
     assert all(f"<!-- bench: {name} -->" in text for name in SECTIONS)
 
 

@@ -1,0 +1,3 @@
+"""The names of what is measured, in the order in which it is."""
+
+PARTS = ("peak", "parity", "shapes", "mix", "load", "variants", "pipeline")
