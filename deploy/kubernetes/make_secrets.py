@@ -15,30 +15,29 @@ from typing import Any
 from deploy.make_env import PASSWORDS, make_values, read_values
 
 USERS_TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl.template"
-# Secret -> its keys, and what .env calls them: a pod is given its own and no other's.
-SECRETS = {
-    "ingester": {"REDIS_PASSWORD": "REDIS_INGESTER_PASSWORD"},
-    "worker": {
-        "POSTGRES_PASSWORD": "POSTGRES_WORKER_PASSWORD",
-        "REDIS_PASSWORD": "REDIS_WORKER_PASSWORD",
-        "TRITON_KEY": "TRITON_KEY",
-    },
-    "keeper": {"POSTGRES_PASSWORD": "POSTGRES_MIGRATE_PASSWORD"},
-    "api": {
-        "POSTGRES_PASSWORD": "POSTGRES_API_PASSWORD",
-        "REDIS_PASSWORD": "REDIS_API_PASSWORD",
-        "TRITON_KEY": "TRITON_KEY",
-        "API_KEYS": "API_KEYS",
-        "ALERT_WEBHOOKS": "ALERT_WEBHOOKS",
-    },
-    "triton": {"TRITON_KEY": "TRITON_KEY"},
-    "export": {"TRITON_KEY": "TRITON_KEY"},
-    "migrate": {name: name for name in PASSWORDS if name.startswith("POSTGRES_")},
-    "postgres-exporter": {"DATA_SOURCE_PASS": "POSTGRES_MONITOR_PASSWORD"},
-    "redis-exporter": {"REDIS_PASSWORD": "REDIS_MONITOR_PASSWORD"},
+# Secret -> its keys, and what .env calls them where it is another name: a pod is given its own and no other's.
+KEYS = {
+    "ingester": ("REDIS_PASSWORD=REDIS_INGESTER_PASSWORD",),
+    "worker": ("POSTGRES_PASSWORD=POSTGRES_WORKER_PASSWORD", "REDIS_PASSWORD=REDIS_WORKER_PASSWORD", "TRITON_KEY"),
+    "keeper": ("POSTGRES_PASSWORD=POSTGRES_MIGRATE_PASSWORD",),
+    "api": (
+        "POSTGRES_PASSWORD=POSTGRES_API_PASSWORD",
+        "REDIS_PASSWORD=REDIS_API_PASSWORD",
+        *("TRITON_KEY", "API_KEYS", "ALERT_WEBHOOKS"),
+    ),
+    "triton": ("TRITON_KEY",),
+    "export": ("TRITON_KEY",),
+    "migrate": tuple(name for name in PASSWORDS if name.startswith("POSTGRES_")),
+    "postgres-exporter": ("DATA_SOURCE_PASS=POSTGRES_MONITOR_PASSWORD",),
+    "redis-exporter": ("REDIS_PASSWORD=REDIS_MONITOR_PASSWORD",),
     # Of the operators: the superuser, and the default user of Redis, which may only say PING.
-    "postgres": {"password": "POSTGRES_PASSWORD"},
-    "redis": {"REDIS_DEFAULT_PASSWORD": "REDIS_MONITOR_PASSWORD"},
+    "postgres": ("password=POSTGRES_PASSWORD",),
+    "redis": ("REDIS_DEFAULT_PASSWORD=REDIS_MONITOR_PASSWORD",),
+}
+# Secret -> key -> name in .env.
+SECRETS = {
+    secret: {key: name or key for key, _, name in (entry.partition("=") for entry in entries)}
+    for secret, entries in KEYS.items()
 }
 # Left out where .env has none.
 OPTIONAL = {"ALERT_WEBHOOKS"}
