@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick bench-gpu chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
+.PHONY: help run test test-unit test-pages test-long test-backfill backfill lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick bench-gpu chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashbo
 test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, real models, the whole system in a browser
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m "not long and not pages" $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose --ignore=tests/backfill -m "not long and not pages" $(ARGS)
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export -m "not long" $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
@@ -36,10 +36,13 @@ test-pages: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every 
 	$(BIN)/python -m pytest tests/e2e -m pages $(ARGS)
 
 test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## tests of minutes: rolling restarts, shutdown with servers away, upgrades under load, tuning
-	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose -m long $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose --ignore=tests/backfill -m long $(ARGS)
 
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## all tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)
+
+test-backfill: $(VENV)-ray/.dev .local/triton/.stamp ## backfills on Ray: what is killed, stopped, or has no Triton
+	$(VENV)-ray/bin/python -m pytest tests/backfill $(ARGS)
 
 test-compose: $(VENV)/.dev ## the compose files for real, in containers; without Docker it starts an engine for the while (Debian, as root)
 	$(BIN)/python -m tests.compose $(ARGS)
@@ -61,7 +64,7 @@ screenshot: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## draw t
 	SCREENSHOT=1 $(BIN)/python -m pytest tests/e2e -k picture
 
 # What every measurement stands on.
-BENCH := $(VENV)/.dev $(VENV)-export/.bench .local/triton/.stamp frontend/dist/index.html
+BENCH := $(VENV)/.dev $(VENV)-export/.bench $(VENV)-ray/.stamp .local/triton/.stamp frontend/dist/index.html
 
 bench: $(BENCH) ## measure everything beside its alternatives and write docs/benchmarks.md (ARGS="--help": one of them)
 	$(BIN)/python -m bench $(ARGS)
@@ -103,6 +106,9 @@ export: $(VENV)-export/.stamp .local/triton/.stamp ## a checkpoint into a served
 undertone: $(VENV)/.run ## look after a running system, as its dead letters: make undertone ARGS="dead list"
 	@$(BIN)/python -m services.cli $(if $(ARGS),$(ARGS),--help)
 
+backfill: $(VENV)-ray/.stamp ## score archives of posts: make backfill ARGS="posts.jsonl.gz --output scored" (--help; docs/backfill.md)
+	@$(VENV)-ray/bin/python -m services.cli backfill $(if $(ARGS),$(ARGS),--help)
+
 compose-env: ## write what docker-compose.cpu.yml and docker-compose.gpu.yml need into .env: generated passwords and keys
 	@$(PYTHON) deploy/make_env.py $(ARGS)
 
@@ -125,7 +131,7 @@ locks: $(VENV)/.dev ## resolve the exact versions again (needs uv)
 	requirements/lock.sh
 
 clean: ## remove what was built (keeps the data in .local)
-	rm -rf $(VENV) $(VENV)-export $(VENV)-fuzz $(VENV)-audit frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
+	rm -rf $(VENV) $(VENV)-export $(VENV)-ray $(VENV)-fuzz $(VENV)-audit frontend/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .local/triton .local/tools
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the data, logs and passwords of `make run` as well
@@ -160,6 +166,16 @@ $(VENV)-export/.dev: requirements/export-dev.txt $(VENV)-export/.stamp
 $(VENV)-export/.bench: requirements/bench.txt $(VENV)-export/.stamp
 	@echo 'installing what is measured with and against (1 minute) ...'
 	@$(VENV)-export/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-ray/.stamp: requirements/ray.txt
+	@$(PYTHON) -m venv $(VENV)-ray
+	@echo 'installing Ray (1 minute) ...'
+	@$(VENV)-ray/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-ray/.dev: requirements/ray-dev.txt $(VENV)-ray/.stamp
+	@$(VENV)-ray/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)-fuzz/.stamp: requirements/fuzz.txt requirements/dev.txt

@@ -8,3 +8,4 @@ compile() { uv pip compile --quiet --universal --python-version 3.11 --no-header
 compile -o requirements/services.txt
 compile --extra embedded -c requirements/services.txt -o requirements/embedded.txt
 compile --extra embedded --extra dev -c requirements/embedded.txt -o requirements/dev.txt
+compile --extra ray -c requirements/dev.txt -o requirements/ray.txt

@@ -14,7 +14,7 @@ from services.cli import keys, present
 from services.cli.arguments import parse
 from services.cli.dead import Work
 from services.cli.server import Server, find_redis
-from services.common.errors import Transient, UndertoneError
+from services.common.errors import ConfigurationError, Transient, UndertoneError
 from services.common.settings import Settings, read_settings
 from services.common.streams import open_redis
 
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     settings = read_settings()
-    if options.area == "keys":
-        return keys.run(settings, options)
+    if options.area != "dead":
+        return keys.run(settings, options) if options.area == "keys" else _backfill(settings, options)
     server = find_redis(settings)
     if options.command == "list":
         return _on(server, settings, options, Work.list)
@@ -60,6 +60,17 @@ def _run(options: argparse.Namespace) -> int:
         print("Nothing was done.", file=sys.stderr)
         return NOT_ALL
     return _on(server, settings, options, lambda work: work.act(wanted))
+
+
+def _backfill(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        # Not where the services run: it needs libraries that they do not.
+        from services.backfill.run import run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"backfills need the extra `ray` ({error}): pip install 'undertone[ray]', or make backfill ARGS=…"
+        ) from None
+    return run(settings, options)
 
 
 def _on(

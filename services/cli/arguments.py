@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.common.api_keys import SCOPES, Scope, check_name, scopes_of
@@ -21,6 +21,26 @@ KEYS_EXAMPLES = {
     "new operator --scopes admin": "one that may do everything",
     "check < key.txt": "whose key that is, and what it may do",
 }
+BACKFILL_EXAMPLES = {
+    "posts.jsonl.zst --output scored": "a file, by the Triton of TRITON_URL",
+    "'2019/*.csv.gz' --output scored --text-column body": "files with a column of another name",
+    "posts.parquet --output scored --runtime onnxruntime": "without Triton: computed here",
+    "archive/ --output scored --postgres": "stored in PostgreSQL, too; a post counts once",
+    "s3://bucket/archive --output s3://bucket/scored --address ray-head:6379": "by a cluster of Ray",
+}
+# The field of a post, its option, and what is taken without that.
+COLUMNS = {
+    "content": ("text", "content or text"),
+    "post_id": ("id", "post_id; without it, ids are derived from what a record says"),
+    "source": ("source", "source or platform"),
+    "author": ("author", "author"),
+    "created_at": ("created-at", "created_at: ISO 8601, or seconds since 1970"),
+}
+BACKFILL_STATUS = (
+    "A backfill that was stopped goes on where it was when the same command is given again.\n\n"
+    "exit status: 0 done; 1 done, but records were refused; 2 could not begin or go on; 130 interrupted"
+)
+MAX_BLOCK_ROWS, MAX_PROCESSES = 100_000, 10_000
 STATUS = "exit status: 0 done; 1 not all of it (a letter is gone, or was skipped); 2 could not begin; 130 interrupted"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 MAX_LIMIT = 1_000_000
@@ -30,6 +50,9 @@ def parse(arguments: Sequence[str] | None = None, *, prog: str = "undertone") ->
     """`area` and `command` say what to do; `filter` is what the options ask for; `ids` and `all` where they apply."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
+    if options.area == "backfill":
+        columns = {name: getattr(options, f"column_{name}") for name in COLUMNS}
+        options.columns = {name: column for name, column in columns.items() if column}
     if "reason" not in options:
         return options
     options.filter = Filter(options.reason, options.source, options.post_id, options.since, options.before)
@@ -62,7 +85,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = dead.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="the newest, and how many of each reason")
     _filters(listing)
-    listing.add_argument("--limit", type=_limit, default=20, metavar="N", help="letters at most; default: 20")
+    listing.add_argument(
+        "--limit", type=_number(MAX_LIMIT), default=20, metavar="N", help="letters at most; default: 20"
+    )
     _json(listing)
     show = commands.add_parser("show", help="one letter, whole")
     show.add_argument("ids", nargs=1, type=_id, metavar="ID")
@@ -70,6 +95,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _action(commands.add_parser("replay", help="publish them again; a letter that is not whole is skipped"))
     _action(commands.add_parser("drop", help="throw them away, for good"))
     _keys(areas, prog)
+    _backfill(areas, prog)
     return parser
 
 
@@ -90,6 +116,55 @@ def _keys(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: st
     _json(commands.add_parser("check", help="read a key from standard input and say whose it is"))
 
 
+def _backfill(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: str) -> None:
+    lines = "\n".join(f"  {prog} backfill {command}\n      {what}" for command, what in BACKFILL_EXAMPLES.items())
+    backfill = areas.add_parser(
+        "backfill",
+        help="archives of posts through the models",
+        description="Scores archives: Parquet, CSV and JSON Lines, the latter two plain, .gz or .zst, here or in any "
+        "store that fsspec knows. Needs the extra `ray` (docs/backfill.md).",
+        epilog=f"examples:\n{lines}\n\n{BACKFILL_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    backfill.add_argument("paths", nargs="+", metavar="PATH", help="files, folders, globs (quoted), or URLs of them")
+    backfill.add_argument("--output", required=True, metavar="FOLDER", help="where results go: a new folder, or a URL")
+    backfill.add_argument(
+        "--runtime",
+        choices=("triton", "onnxruntime"),
+        default="triton",
+        help="who computes: the Triton of TRITON_URL, or ONNX Runtime in these processes; default: %(default)s",
+    )
+    backfill.add_argument("--postgres", action="store_true", help="store posts in the database of the settings, too")
+    for field, (option, names) in COLUMNS.items():
+        backfill.add_argument(
+            f"--{option}-column", dest=f"column_{field}", metavar="NAME", help=f"column of it; default: {names}"
+        )
+    backfill.add_argument("--source", default="", metavar="TEXT", help="source of posts that have none, as reddit")
+    backfill.add_argument(
+        "--block-rows",
+        type=_number(MAX_BLOCK_ROWS),
+        default=2_048,
+        metavar="N",
+        help="records that are scored, written and, after a stop, done again as one; default: %(default)s",
+    )
+    backfill.add_argument(
+        "--processes",
+        type=_number(MAX_PROCESSES),
+        metavar="N",
+        help="that score at once, one for each core at most; default: 2 with Triton, else all of them",
+    )
+    backfill.add_argument(
+        "--threads",
+        type=_number(1_000),
+        default=1,
+        metavar="N",
+        help="that each of them computes with, --runtime onnxruntime; default: %(default)s",
+    )
+    backfill.add_argument(
+        "--address", default="", metavar="HOST:PORT", help="of a cluster of Ray; without it, one is started here"
+    )
+
+
 def _epilog(prog: str, area: str, examples: Mapping[str, str], status: str) -> str:
     lines = "\n".join(f"  {prog} {area} {command:<35} {what}" for command, what in examples.items())
     return f"examples:\n{lines}\n`{prog} {area} COMMAND --help` lists the options of a command.\n\n{status}"
@@ -99,7 +174,7 @@ def _action(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", type=_id, metavar="ID", help="letters, as `list` shows them")
     _filters(parser)
     parser.add_argument("--all", action="store_true", help="every letter")
-    parser.add_argument("--limit", type=_limit, metavar="N", help="of those only the oldest N")
+    parser.add_argument("--limit", type=_number(MAX_LIMIT), metavar="N", help="of those only the oldest N")
     parser.add_argument("--yes", action="store_true", help="do not ask, however many there are")
     _json(parser)
 
@@ -139,10 +214,13 @@ def _key_scopes(text: str) -> frozenset[Scope]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _limit(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= MAX_LIMIT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_LIMIT:,}")
-    return int(text)
+def _number(most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {most:,}")
+        return int(text)
+
+    return number
 
 
 def _moment(text: str) -> datetime:

@@ -11,7 +11,8 @@ from services.common.settings import Settings
 from services.inference.access import Access
 from services.inference.canary import Canaries
 from services.inference.classifier import Answer, Classifier, Score, together
-from services.inference.client import TritonClient, open_triton
+from services.inference.client import open_triton
+from services.inference.model_server import ModelServer
 from services.inference.scorer import Cut, Role, Scored, Scorer
 from services.inference.scoring import emotions, sentiments
 from services.inference.served import Loaded, Models, Served
@@ -59,7 +60,7 @@ class _Call:
 class Analyzer:
     """Learns the models from Triton with the first call, and follows when another version comes into service."""
 
-    def __init__(self, triton: TritonClient, settings: Settings, max_requests_in_flight: int | None = None) -> None:
+    def __init__(self, triton: ModelServer, settings: Settings, max_requests_in_flight: int | None = None) -> None:
         """`max_requests_in_flight`: at Triton, per model; by default as the settings say."""
         names = (settings.sentiment_model, settings.emotion_triton_model)
         self._served = Served(triton, settings.model_repository, names, settings.model_refresh_s)

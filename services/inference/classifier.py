@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.common import traces
 from services.inference import metrics
 from services.inference.batching import Batch, pad_right, plan_batches
-from services.inference.client import TritonClient
+from services.inference.model_server import ModelServer
 from services.inference.models import Model
 from services.inference.scoring import Verdict
 from services.inference.served import Loaded
@@ -46,7 +46,7 @@ class Answer:
 class Classifier:
     """What one process may have at Triton, and its threads for tokenization, whatever versions are in service."""
 
-    def __init__(self, triton: TritonClient, *, max_tokens: int, max_requests_in_flight: int) -> None:
+    def __init__(self, triton: ModelServer, *, max_tokens: int, max_requests_in_flight: int) -> None:
         """`max_tokens`: padded tokens of one request. `max_requests_in_flight`: per model."""
         self._triton = triton
         self._max_tokens = max_tokens

@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.logging import get_logger
-from services.inference.client import TritonClient
+from services.inference.model_server import ModelServer
 from services.inference.models import MAX_EMOTION_CHARS, MAX_SENTIMENT_CHARS, Model, parse_model
 from services.inference.tokenizer import PostTokenizer, read_tokenizer
 
@@ -59,7 +59,7 @@ class Models:
 class Served:
     """Calls keep what they were given: another version is another object, for the calls that come after."""
 
-    def __init__(self, triton: TritonClient, repository: Path, names: tuple[str, str], refresh_s: float) -> None:
+    def __init__(self, triton: ModelServer, repository: Path, names: tuple[str, str], refresh_s: float) -> None:
         """`names`: Triton's of the sentiment and of the emotion model."""
         self._triton = triton
         self._repository = repository

@@ -9,7 +9,7 @@ from tritonclient.grpc.service_pb2 import ModelStatisticsResponse
 
 from services.common.errors import Rejected, Transient
 from services.common.logging import get_logger
-from services.inference.client import TritonClient
+from services.inference.model_server import ModelServer
 
 log = get_logger(__name__)
 
@@ -110,7 +110,7 @@ def counted(samples: Iterable[Counted]) -> dict[Version, Counters]:
     )
 
 
-async def read_statistics(triton: TritonClient, timeout_s: float | None = None) -> dict[str, dict[Version, Counters]]:
+async def read_statistics(triton: ModelServer, timeout_s: float | None = None) -> dict[str, dict[Version, Counters]]:
     """The counters now. Transient while Triton is away, Rejected if it has no statistics for us."""
     answers = await triton.statistics(timeout_s)
     return {server: parse_statistics(answer) for server, answer in answers.items()}
@@ -132,7 +132,7 @@ class Splits:
     answered meanwhile, though: those of the call, and what others had there at the same time.
     """
 
-    def __init__(self, triton: TritonClient, interval_s: float = SPLIT_INTERVAL_S) -> None:
+    def __init__(self, triton: ModelServer, interval_s: float = SPLIT_INTERVAL_S) -> None:
         self._triton = triton
         self._interval_s = interval_s
         self._begun_at = float("-inf")

@@ -179,7 +179,7 @@ def test_quotes_that_are_never_closed_do_not_cost_the_square_of_the_file() -> No
     """Each of these lines opens a quote, and stays within one that is open."""
     CountedBytes.readings = 0
     source = (Line(number, CountedBytes(b'a","\n')) for number in range(10_000))
-    rows = list(table._Rows(source))
+    rows = list(table.Rows(source))
     assert len(rows) == 10_000
     assert all(isinstance(row, csv.Error) for _, row in rows)
     assert CountedBytes.readings <= (table.MAX_READINGS + 1) * 10_000

@@ -40,6 +40,10 @@ class DamagedFile(Exception):
         self.line_number = line_number
 
 
+class PackingError(Exception):
+    """What a file raises that is packed in another way, where its data are damaged; the message says so."""
+
+
 def open_lines(path: Path) -> BinaryIO:
     """The file, opened and unpacked. ConfigurationError if there is nothing to read, or nothing that can be read."""
     try:
@@ -77,6 +81,8 @@ def lines(file: LineSource) -> Iterator[Line]:
             raise DamagedFile(number, "the file ends in the middle of its gzip data; copy or pack it again") from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DamagedFile(number, f"the gzip data is damaged ({error}); copy or pack it again") from None
+        except PackingError as error:
+            raise DamagedFile(number, str(error)) from None
         except OSError as error:
             raise DamagedFile(number, f"the disk reports {error.strerror or error}") from None
         if not raw:

@@ -23,7 +23,7 @@ def read(file: LineSource, file_name: str) -> Iterator[Post | Malformed]:
 
     ConfigurationError, before the first item, if the header lacks a column or has one twice.
     """
-    rows = _Rows(lines(file))
+    rows = Rows(lines(file))
     columns: Sequence[str] | None = None
     for first, row in rows:
         place = f"{file_name} line {first.number}"
@@ -41,7 +41,7 @@ def read(file: LineSource, file_name: str) -> Iterator[Post | Malformed]:
             yield to_post({name: values.get(name) or None for name in FIELDS}, place)
 
 
-class _Rows:
+class Rows:
     """Rows with the line that each begins in; a csv.Error in the place of a row that is none.
 
     After a bad row, reading goes on at the line behind its first one. So an unclosed quote costs one row, and not all

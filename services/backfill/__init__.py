@@ -1,0 +1,1 @@
+"""`undertone backfill`: archives of texts through both models, with Ray Data, into Parquet and PostgreSQL."""

@@ -1,0 +1,233 @@
+"""An archive's file as blocks of so many records: the same at every reading, which is what resuming stands on."""
+
+import csv
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+
+import msgspec
+import pyarrow
+from pyarrow import parquet
+
+from services.backfill.columns import Columns
+from services.backfill.inputs import Input, TextFile, open_raw
+from services.common.errors import ConfigurationError, Transient
+from services.common.messages import Post
+from services.ingester.sources.base import Malformed
+from services.ingester.sources.files.lines import MAX_LINE_BYTES, DamagedFile, LineSource, lines
+from services.ingester.sources.files.records import malformed, unreadable
+from services.ingester.sources.files.table import Rows
+
+# A block ends early rather than to hold more: texts may be 40,000 characters long.
+MAX_BLOCK_CHARS = 16_000_000
+# Read from a Parquet file at once; also what a block of it may be cut into.
+PARQUET_ROWS = 1_024
+
+_decoder = msgspec.json.Decoder(dict[str, object])
+
+
+class Record(msgspec.Struct, array_like=True):
+    """`row` counts from 1; of a text it is the line that the record begins in."""
+
+    row: int
+    post: Post
+
+
+class Refusal(msgspec.Struct, kw_only=True):
+    """A record that is no post, and why: `reason` is a short, countable code. `cut`: fields that are not whole."""
+
+    row: int
+    reason: str
+    error: str
+    fields: Mapping[str, str]
+    cut: tuple[str, ...] = ()
+
+
+class Block(msgspec.Struct, kw_only=True):
+    """The records of a file from one place to another.
+
+    `input` counts the files and `number` the blocks of one, both from 0. `bytes`: of the file, read since the block
+    before. `is_last`: of its file. Where the block `is_finished`, nothing of it is here.
+    """
+
+    input: int
+    number: int
+    records: list[Record]
+    refusals: list[Refusal]
+    bytes: int
+    is_last: bool
+    is_finished: bool = False
+
+
+def check(file: Input, columns: Columns) -> str:
+    """What is wrong with the file as far as its beginning tells, in a sentence; empty if it can be read."""
+    try:
+        with closing(_Reading(file, columns)) as reading:
+            if next(reading.items, None) is None:
+                return f"{file.url} has no records"
+    except (ConfigurationError, Transient) as error:
+        return str(error)
+    return ""
+
+
+def blocks(
+    file: Input,
+    number: int,
+    columns: Columns,
+    *,
+    rows: int,
+    finished: frozenset[int] = frozenset(),
+    whole: bool = False,
+) -> Iterator[Block]:
+    """Every block of input `number`, each of `rows` records or fewer.
+
+    Of those in `finished` only their numbers come; `whole` says that these are all. ConfigurationError if the file
+    lacks a column, Transient while its store is away.
+    """
+    if whole:
+        for each in sorted(finished):
+            yield _empty(number, each, is_last=each == max(finished), size=file.size if each == max(finished) else 0)
+        return
+    with closing(_Reading(file, columns)) as reading:
+        at, before = 0, 0
+        upcoming = _records(reading.items, rows)
+        while True:
+            records = upcoming
+            upcoming = _records(reading.items, rows)
+            is_last = not upcoming
+            position = file.size if is_last else reading.position
+            if at in finished:
+                yield _empty(number, at, is_last=is_last, size=position - before)
+            else:
+                yield Block(
+                    input=number,
+                    number=at,
+                    records=[Record(row, item) for row, item in records if isinstance(item, Post)],
+                    refusals=[_refusal(row, item) for row, item in records if isinstance(item, Malformed)],
+                    bytes=position - before,
+                    is_last=is_last,
+                )
+            if is_last:
+                return
+            at, before = at + 1, position
+
+
+Item = tuple[int, Post | Malformed]
+
+
+def _records(items: Iterator[Item], rows: int) -> list[Item]:
+    records: list[Item] = []
+    chars = 0
+    for row, item in islice(items, rows):
+        records.append((row, item))
+        chars += len(item.content) if isinstance(item, Post) else sum(map(len, item.fields.values()))
+        if chars > MAX_BLOCK_CHARS:
+            break
+    return records
+
+
+def _empty(number: int, at: int, *, is_last: bool, size: int) -> Block:
+    return Block(input=number, number=at, records=[], refusals=[], bytes=size, is_last=is_last, is_finished=True)
+
+
+def _refusal(row: int, item: Malformed) -> Refusal:
+    return Refusal(row=row, reason=item.reason, error=item.error, fields=item.fields, cut=item.cut)
+
+
+class _Reading:
+    """An open file, its records with their rows, and how far it is read, in bytes."""
+
+    def __init__(self, file: Input, columns: Columns) -> None:
+        self._file = file
+        self._columns = columns
+        self._size, self._done = file.size, 0.0
+        self._text = None if file.format == "parquet" else TextFile(file)
+        self.items = self._items()
+
+    @property
+    def position(self) -> int:
+        return self._text.position if self._text else int(self._size * self._done)
+
+    def close(self) -> None:
+        self.items.close()
+        if self._text:
+            self._text.close()
+
+    def _items(self) -> Generator[Item, None, None]:
+        row = 0
+        try:
+            records = self._parquet() if self._text is None else self._lines(self._text)
+            for row, item in records:
+                yield row, item
+        except DamagedFile as error:
+            yield error.line_number, self._damaged(error.line_number, str(error))
+        except pyarrow.ArrowInvalid as error:
+            if row == 0:
+                raise ConfigurationError(f"{self._file.url} is no Parquet file: {error}") from None
+            yield row + 1, self._damaged(row + 1, f"the file cannot be read beyond this row: {error}")
+
+    def _damaged(self, row: int, error: str) -> Malformed:
+        return malformed("damaged_file", error, self._place(row), {})
+
+    def _place(self, row: int) -> str:
+        return f"{self._file.name} {'row' if self._text is None else 'line'} {row}"
+
+    def _lines(self, file: LineSource) -> Iterator[Item]:
+        return self._csv(file) if self._file.format == "csv" else self._jsonl(file)
+
+    def _jsonl(self, file: LineSource) -> Iterator[Item]:
+        for line in lines(file):
+            if line.raw.isspace():
+                continue
+            place = self._place(line.number)
+            if line.too_long:
+                error = f"the line has more than {MAX_LINE_BYTES:,} bytes"
+                yield line.number, unreadable("line_too_long", error, place, line.raw)
+                continue
+            try:
+                record = _decoder.decode(line.raw)
+            except UnicodeDecodeError as invalid:
+                error = f"the line is not UTF-8: {invalid.reason}"
+                yield line.number, unreadable("invalid_utf8", error, place, line.raw)
+            except (msgspec.DecodeError, RecursionError) as invalid:
+                yield line.number, unreadable("invalid_json", f"the line is no JSON object: {invalid}", place, line.raw)
+            else:
+                yield line.number, self._columns.post(record, place)
+
+    def _csv(self, file: LineSource) -> Iterator[Item]:
+        header: list[str] | None = None
+        for first, row in Rows(lines(file)):
+            place = self._place(first.number)
+            if header is None:
+                header = [name.strip() for name in row] if isinstance(row, list) else []
+                self._require(header)
+            elif first.too_long:
+                error = f"the line has more than {MAX_LINE_BYTES:,} bytes"
+                yield first.number, unreadable("line_too_long", error, place, first.raw)
+            elif isinstance(row, csv.Error):
+                yield first.number, unreadable("invalid_csv", f"the row is no CSV: {row}", place, first.raw)
+            elif len(row) != len(header):
+                error = f"the row has {len(row)} columns, the header {len(header)}"
+                yield first.number, unreadable("wrong_columns", error, place, first.raw)
+            else:
+                yield first.number, self._columns.post(dict(zip(header, row, strict=True)), place)
+
+    def _parquet(self) -> Iterator[Item]:
+        with closing(open_raw(self._file)) as raw, parquet.ParquetFile(raw) as table:
+            names = table.schema_arrow.names
+            self._require(names)
+            wanted = [name for name in names if name in self._columns.wanted()]
+            row = 0
+            for batch in table.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
+                for record in batch.to_pylist():
+                    row += 1
+                    yield row, self._columns.post(record, self._place(row))
+                self._done = row / max(1, table.metadata.num_rows)
+
+    def _require(self, names: list[str]) -> None:
+        twice = sorted({name for name in self._columns.wanted() if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"{self._file.url}: there are two columns {twice[0]}; rename one of them")
+        missing = self._columns.missing(frozenset(names))
+        if missing:
+            raise ConfigurationError(f"{self._file.url}: {missing}")

@@ -1,0 +1,1 @@
+"""`undertone backfill` on Ray, in the environment that has it: `make test-backfill`."""
