@@ -115,7 +115,7 @@ def spans(batch: Sequence[Post], entries: Sequence[Entry]) -> None:
     """What ingester, worker and API do for the traces of a batch, but for their export."""
     with publishing("stream", batch):
         pass
-    begun = post_traces.begin(entries, "stream", "group")
+    begun = post_traces.begin(entries, "group")
     with shared([*begun.values()]):
         for step in STEPS:
             with child(step, {"undertone.posts": len(batch)}):

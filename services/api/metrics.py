@@ -1,13 +1,15 @@
 """What the API counts, in Prometheus' terms, in a registry of its own."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from redis.asyncio import Redis
 
 from services.api.feed.metrics import LiveMetrics
+from services.common.cluster import Client
 from services.common.metrics import start_at_zero
-from services.common.streams import dead_letter_stream, group_state, oldest_pending_s, redis_errors
+from services.common.shards import registry
+from services.common.streams import dead_letter_stream, group_states, oldest_pending_s, redis_errors, summed
 
 # From a single post on an idle machine to one that waited for hours while a server was away.
 POST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200)
@@ -119,7 +121,20 @@ class ApiMetrics:
         self.task_failures = Counter("undertone_task_failures", "Runs that failed", ["task"], registry=registry)
         self.stream_lag = Gauge("undertone_stream_lag", "Posts that no worker has read", registry=registry)
         self.stream_pending = Gauge("undertone_stream_pending", "Posts read, not acknowledged", registry=registry)
-        self.stream_consumers = Gauge("undertone_stream_consumers", "Consumers known to the group", registry=registry)
+        self.stream_consumers = Gauge(
+            "undertone_stream_consumers",
+            "Consumers known to the group; of several shards, the workers that live",
+            registry=registry,
+        )
+        self.shard_lag = Gauge(
+            "undertone_shard_lag",
+            "Posts of a shard that no worker has read; where there are several",
+            ["shard"],
+            registry=registry,
+        )
+        self.shard_pending = Gauge(
+            "undertone_shard_pending", "Posts of a shard read, not acknowledged", ["shard"], registry=registry
+        )
         self.oldest_pending_s = Gauge(
             "undertone_stream_oldest_pending_seconds",
             "How long ago the oldest pending post came into the stream; 0: none is pending",
@@ -135,20 +150,30 @@ class ApiMetrics:
         """The exposition in Prometheus' text format; the process's own metrics and those of libraries follow ours."""
         return generate_latest(self.registry) + generate_latest()
 
-    async def observe_stream(self, redis: Redis, stream: str, group: str) -> None:
-        """Takes the stream's numbers; NaN, not the last ones, while Redis is away (Transient)."""
+    async def observe_stream(self, redis: Client, stream: str, streams: Sequence[str], group: str) -> None:
+        """Takes the stream's numbers, of all `streams` (its shards); NaN, not the last ones, while Redis is away
+        (Transient).
+        """
         gauges = (self.stream_lag, self.stream_pending, self.stream_consumers, self.dead_letters)
         try:
-            state = await group_state(redis, stream, group)
-            oldest_s = await oldest_pending_s(redis, stream, group)
+            states = await group_states(redis, streams, group)
+            oldest_s = max([await oldest_pending_s(redis, each, group) for each in streams])
             with redis_errors():
-                dead = int(await redis.xlen(dead_letter_stream(stream)))
+                dead = sum([int(await redis.xlen(dead_letter_stream(each))) for each in streams])
+                workers = int(await redis.zcard(registry(stream))) if len(streams) > 1 else states[0].consumers
         except BaseException:
             for gauge in (*gauges, self.oldest_pending_s):
                 gauge.set(float("nan"))
+            self.shard_lag.clear()
+            self.shard_pending.clear()
             self.stream = None
             raise
-        self.stream = StreamNumbers(state.lag, state.pending, state.consumers, dead)
+        state = summed(states)
+        self.stream = StreamNumbers(state.lag, state.pending, workers, dead)
+        if len(streams) > 1:
+            for shard, each in enumerate(states):
+                self.shard_lag.labels(shard).set(each.lag)
+                self.shard_pending.labels(shard).set(each.pending)
         for gauge, value in zip(gauges, self.stream, strict=True):
             gauge.set(value)
         self.oldest_pending_s.set(oldest_s)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Protocol
 
 import asyncpg
-from redis.asyncio import Redis
 
 from services.api.alerting.delivery import POLL_INTERVAL_S, TURN_TIMEOUT_S, Courier, WebhookMetrics
 from services.api.alerting.rule import Rule
@@ -28,12 +27,13 @@ from services.api.queries.totals import check_tables
 from services.api.statistics.arrivals import Arrivals
 from services.api.statistics.watch import INTERVAL_S as LOOK_INTERVAL_S
 from services.api.statistics.watch import InferenceWatch, Sources, open_sources
+from services.common.cluster import Client, ping
 from services.common.database import PLANNING, open_pool
 from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
-from services.common.streams import open_redis, redis_errors
+from services.common.streams import open_client, redis_errors
 from services.inference.scorer import Cut, Role, Scored
 from services.inference.served import Models
 from services.inference.tokenizer import Input
@@ -77,7 +77,7 @@ class State:
     settings: Settings
     pool: asyncpg.Pool
     read_pool: asyncpg.Pool
-    redis: Redis
+    redis: Client
     inference: Inference
     turns: Turns
     metrics: ApiMetrics
@@ -121,7 +121,7 @@ async def open_state(settings: Settings, inference: Inference) -> AsyncIterator[
     async with (
         open_api_pool(settings.database_dsn) as pool,
         open_api_pool(settings.read_dsn) if settings.postgres_read_dsn else nullcontext(pool) as read_pool,
-        open_redis(settings.redis_dsn) as redis,
+        open_client(settings.redis_dsn, cluster=settings.redis_cluster) as redis,
         open_webhooks(settings.webhooks) as webhooks,
         open_sources(settings) as sources,
     ):
@@ -131,7 +131,7 @@ async def open_state(settings: Settings, inference: Inference) -> AsyncIterator[
 def build_state(
     settings: Settings,
     pool: asyncpg.Pool,
-    redis: Redis,
+    redis: Client,
     inference: Inference,
     webhooks: Webhooks,
     *,
@@ -168,11 +168,11 @@ def build_state(
 
     async def ping_redis() -> None:
         with redis_errors():
-            await redis.ping()
+            await ping(redis)
         await subscription.check()
 
     async def observe_stream() -> None:
-        await metrics.observe_stream(redis, settings.redis_stream_name, settings.redis_consumer_group)
+        await metrics.observe_stream(redis, settings.redis_stream_name, settings.streams, settings.redis_consumer_group)
 
     def probe(name: str, work: Work, timeout_s: float = PROBE_TIMEOUT_S) -> Periodic:
         return Periodic(name, work, metrics, interval_s=PROBE_INTERVAL_S, timeout_s=timeout_s)

@@ -16,7 +16,7 @@ from services.cli.dead import Work
 from services.cli.server import Server, find_redis
 from services.common.errors import ConfigurationError, Transient, UndertoneError
 from services.common.settings import Settings, read_settings
-from services.common.streams import open_redis
+from services.common.streams import open_client
 
 NOT_ALL, COULD_NOT_BEGIN, INTERRUPTED = 1, 2, 130
 
@@ -77,7 +77,7 @@ def _on(
     server: Server, settings: Settings, options: argparse.Namespace, action: Callable[[Work], Awaitable[int]]
 ) -> int:
     async def run() -> int:
-        async with open_redis(server.dsn) as redis:
+        async with open_client(server.dsn, cluster=settings.redis_cluster) as redis:
             work = Work(redis, settings, options)
             try:
                 return await action(work)

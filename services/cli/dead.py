@@ -6,13 +6,12 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Sequence
 
-from redis.asyncio import Redis
-
 from services.cli import present
 from services.cli.progress import Progress
-from services.common.dead_letters import acting, reading
+from services.common.cluster import Client
 from services.common.dead_letters.choosing import Portion, by_filter, by_id
 from services.common.dead_letters.reading import STEP, Letter
+from services.common.dead_letters.sharded import DeadLetters
 from services.common.settings import Settings
 
 ROOM_POLL_S = 0.2
@@ -25,25 +24,22 @@ DONE, NOT_ALL = 0, 1
 class Work:
     """One command on one Redis."""
 
-    def __init__(self, redis: Redis, settings: Settings, options: argparse.Namespace) -> None:
-        self._redis = redis
-        self._stream = settings.redis_stream_name
+    def __init__(self, redis: Client, settings: Settings, options: argparse.Namespace) -> None:
+        self._dead = DeadLetters(redis, settings.streams)
         self._group = settings.redis_consumer_group
         self._max_lag = settings.max_stream_lag
         self._options = options
         self.done = 0
 
     async def list(self) -> int:
-        totals = await reading.count(self._redis, self._stream)
+        totals = await self._dead.count()
         letters: list[Letter] = []
         place: str | None = None
         progress = Progress("reading", totals.total)
         read = 0
         while True:
             room = self._options.limit - len(letters)
-            page = await reading.read_page(
-                self._redis, self._stream, self._options.filter, limit=min(room, STEP), before_id=place
-            )
+            page = await self._dead.page(self._options.filter, limit=min(room, STEP), before_id=place)
             letters += page.letters
             place = page.next_id
             read += page.read
@@ -60,7 +56,7 @@ class Work:
         return DONE
 
     async def show(self) -> int:
-        (letter,) = await reading.find(self._redis, self._stream, self._options.ids)
+        (letter,) = await self._dead.find(self._options.ids)
         if letter is None:
             return self._missing(self._options.ids)
         if self._options.json:
@@ -73,11 +69,11 @@ class Work:
         """How many letters `act` would be about now."""
         options = self._options
         if options.all:
-            total = (await reading.count(self._redis, self._stream)).total
+            total = (await self._dead.count()).total
             return total if options.limit is None else min(total, options.limit)
         if options.ids:
             return len(set(options.ids))
-        progress = Progress("reading", (await reading.count(self._redis, self._stream)).total)
+        progress = Progress("reading", (await self._dead.count()).total)
         wanted = read = 0
         async for portion in self._portions():
             wanted += len(portion.letters)
@@ -97,13 +93,13 @@ class Work:
                 letters = portion.letters
                 if replaying:
                     await self._wait_for_room(len(letters), progress)
-                    outcome = await acting.replay(self._redis, self._stream, letters)
+                    outcome = await self._dead.replay(letters)
                     self.done += outcome.replayed
                     gone += outcome.gone
                     skipped_count += len(outcome.skipped)
                     skipped += outcome.skipped[: MAX_NAMED - len(skipped)]
                 else:
-                    dropped = await acting.drop(self._redis, self._stream, [letter.id for letter in letters])
+                    dropped = await self._dead.drop([letter.id for letter in letters])
                     self.done += dropped
                     gone += len(letters) - dropped
                 progress.show(self.done + gone + skipped_count)
@@ -120,17 +116,17 @@ class Work:
     async def _portions(self) -> AsyncIterator[Portion]:
         options = self._options
         if options.ids:
-            portions = by_id(self._redis, self._stream, options.ids)
+            portions = by_id(self._dead, options.ids)
         else:
-            until = await reading.newest_id(self._redis, self._stream)
-            portions = by_filter(self._redis, self._stream, options.filter, until_id=until, limit=options.limit)
+            until = await self._dead.newest_id()
+            portions = by_filter(self._dead, options.filter, until_id=until, limit=options.limit)
         async for portion in portions:
             yield portion
 
     async def _wait_for_room(self, count: int, progress: Progress) -> None:
         """As the ingester does: what nobody reads is not published on top."""
         told = False
-        while await acting.room(self._redis, self._stream, self._group, self._max_lag) < min(count, self._max_lag):
+        while await self._dead.room(self._group, self._max_lag) < min(count, self._max_lag):
             if not told:
                 progress.say(f"waiting: {self._max_lag:,} posts (MAX_STREAM_LAG) are before the workers; Ctrl-C stops")
                 told = True

@@ -18,6 +18,7 @@ from services.common.api_keys import ApiKey, read_api_keys
 from services.common.certificates import check_certificates
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
+from services.common.shards import MAX_SHARDS, has_hash_tag, shard_streams
 from services.common.triton_config import TritonConfig
 from services.common.webhook_setting import read_webhooks
 
@@ -62,7 +63,19 @@ class Settings(BaseSettings):
     redis_tls_ca: str = Field(
         "", description="file with the certificates (PEM) that Redis' is checked against; empty: as the URL says"
     )
+    redis_cluster: bool = Field(
+        False, description="true: that is any node of a Redis Cluster (docs/scaling.md); needs STREAM_SHARDS"
+    )
     redis_stream_name: str = Field("social_posts_stream", min_length=1)
+    stream_shards: int = Field(
+        1,
+        ge=1,
+        le=MAX_SHARDS,
+        description="streams that posts are spread over by their ids, the same for all services (docs/scaling.md)",
+    )
+    redis_min_replicas: int = Field(
+        0, ge=0, le=10, description="replicas that must have a post before it counts as published (WAIT); 0: none"
+    )
     redis_consumer_group: str = Field("sentiment_workers", min_length=1)
     max_stream_lag: int = Field(
         100_000, ge=1, description="posts waiting unread at which the ingester pauses until workers catch up"
@@ -275,6 +288,19 @@ class Settings(BaseSettings):
             raise ValueError("asks for TLS, and REDIS_URL for none: let that begin with rediss://")
         return value
 
+    @field_validator("stream_shards")
+    @classmethod
+    def _one_slot_a_shard(cls, value: int, info: ValidationInfo) -> int:
+        stream = info.data.get("redis_stream_name", "")
+        if value > 1 and has_hash_tag(stream):
+            raise ValueError("several shards need a REDIS_STREAM_NAME without braces: they end it with their own")
+        if value == 1 and info.data.get("redis_cluster") and not has_hash_tag(stream):
+            raise ValueError(
+                "a Redis Cluster needs 2 shards at least, or a REDIS_STREAM_NAME with braces as {posts}, "
+                "so that a stream and its dead letters are on one node"
+            )
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _origins(cls, value: str) -> str:
@@ -385,6 +411,11 @@ class Settings(BaseSettings):
     def allowed_origins(self) -> frozenset[str]:
         """CORS_ORIGINS as browsers write them; our own origin needs no mention."""
         return frozenset(self.cors_origins.split(",")) - {""}
+
+    @cached_property
+    def streams(self) -> tuple[str, ...]:
+        """The stream, or its shards."""
+        return shard_streams(self.redis_stream_name, self.stream_shards)
 
     @cached_property
     def redis_dsn(self) -> str:

@@ -1,9 +1,10 @@
 """Redis: every key in one place, and what the stream and its consumer group are asked."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -14,16 +15,19 @@ from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
     MasterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
     TryAgainError,
 )
 
-from services.common.errors import ConfigurationError, Transient
+from services.common.cluster import Client, ClusterClient
+from services.common.errors import ConfigurationError, Transient, UndertoneError
 
 REDIS = "Redis"
 RESULTS_CHANNEL = "sentiment_updates"
@@ -42,30 +46,53 @@ def dead_letter_stream(stream: str) -> str:
 
 @asynccontextmanager
 async def open_redis(dsn: str) -> AsyncIterator[Redis]:
-    """A client that speaks bytes; retries are the caller's, who knows what may be done twice.
+    """A client of one server that speaks bytes; retries are the caller's, who knows what may be done twice.
 
     ConfigurationError if the URL has a value that the client makes nothing of.
     """
-    try:
-        client = Redis.from_url(
-            dsn,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            socket_timeout=SOCKET_TIMEOUT_S,
-            health_check_interval=15,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"{error}; check REDIS_URL") from None
-    pool = client.connection_pool
-    try:
+    with _url_errors():
+        client = Redis.from_url(dsn, **_options())
+        pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
-    except TypeError as error:
-        raise ConfigurationError(f"REDIS_URL has an option that is not known: {error}") from None
     try:
         yield client
     finally:
         await client.aclose()
+
+
+@asynccontextmanager
+async def open_client(dsn: str, *, cluster: bool) -> AsyncIterator[Client]:
+    """The same of one server, or of the cluster that the server of the URL belongs to."""
+    if not cluster:
+        async with open_redis(dsn) as redis:
+            yield redis
+        return
+    with _url_errors():
+        client = cast(ClusterClient, ClusterClient.from_url(dsn, **_options()))
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "health_check_interval": 15,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+
+
+@contextmanager
+def _url_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, RedisClusterException) as error:
+        raise ConfigurationError(f"{error}; check REDIS_URL") from None
+    except TypeError as error:
+        raise ConfigurationError(f"REDIS_URL has an option that is not known: {error}") from None
 
 
 @contextmanager
@@ -80,16 +107,15 @@ def redis_errors() -> Iterator[None]:
         # The library keeps of it only the text.
         advice = "; check REDIS_TLS_CA" if "CERTIFICATE_VERIFY_FAILED" in reason else ""
         raise Transient(f"Redis is not reachable: {reason}{advice}", service=REDIS) from error
+    except RedisClusterException as error:
+        raise _no_cluster(error) from error
     except (OutOfMemoryError, ReadOnlyError, MasterDownError, TryAgainError, ClusterDownError) as error:
         # A full server, or a replica in mid-failover, refuses for now, not for good. The client has taken the code off.
         raise Transient(f"Redis refuses for now: {error}", service=REDIS) from error
     except ResponseError as error:
-        # "BUSY ": a script runs for long. The space tells it from BUSYGROUP.
-        if str(error).startswith(("MISCONF", "NOREPLICAS", "BUSY ")):
-            raise Transient(f"Redis refuses for now: {error}", service=REDIS) from error
-        if str(error).startswith(("NOGROUP", "no such key")):
-            raise NoGroup(f"Redis lost the consumer group: {error}", service=REDIS) from error
-        raise
+        if (ours := _refusal(error)) is None:
+            raise
+        raise ours from error
     except RedisError as error:
         raise Transient(f"Redis: {error}", service=REDIS) from error
     except RuntimeError as error:
@@ -97,6 +123,30 @@ def redis_errors() -> Iterator[None]:
         if "the handler is closed" not in str(error):
             raise
         raise Transient(f"Redis is not reachable: {error}", service=REDIS) from error
+
+
+def _refusal(error: ResponseError) -> UndertoneError | None:
+    """Ours for what the server said; None where nobody could do anything about it."""
+    if isinstance(error, MovedError):
+        return ConfigurationError("this Redis is a node of a cluster; set REDIS_CLUSTER=true")
+    # The client puts words of its own before them when it was a command of a pipeline.
+    said = str(error).rpartition("of pipeline caused error: ")[2].lstrip("('\"")
+    # "BUSY ": a script runs for long. The space tells it from BUSYGROUP. A node that is no master any more ends what is
+    # blocked, and waits for no replicas.
+    if said.startswith(("MISCONF", "NOREPLICAS", "BUSY ", "UNBLOCKED", "WAIT cannot")):
+        return Transient(f"Redis refuses for now: {error}", service=REDIS)
+    if said.startswith(("NOGROUP", "no such key")):
+        return NoGroup(f"Redis lost the consumer group: {error}", service=REDIS)
+    return None
+
+
+def _no_cluster(error: RedisClusterException) -> UndertoneError:
+    # The cause is what the last node that could be asked has said.
+    if isinstance(error.__cause__, AuthenticationError | NoPermissionError):
+        return ConfigurationError(f"Redis refuses our password or rights: {error}; check REDIS_URL")
+    if "Cluster mode is not enabled" in str(error):
+        return ConfigurationError("this Redis is no cluster; check REDIS_URL and REDIS_CLUSTER")
+    return Transient(f"Redis is not reachable: {error}", service=REDIS)
 
 
 @dataclass(frozen=True)
@@ -108,7 +158,7 @@ class GroupState:
     consumers: int
 
 
-async def ensure_group(redis: Redis, stream: str, group: str) -> None:
+async def ensure_group(redis: Client, stream: str, group: str) -> None:
     """Creates stream and group where they are missing. It reads from the first entry: `$` would lose what is there."""
     with redis_errors():
         try:
@@ -118,7 +168,13 @@ async def ensure_group(redis: Redis, stream: str, group: str) -> None:
                 raise
 
 
-async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
+async def ensure_groups(redis: Client, streams: Sequence[str], group: str) -> None:
+    """In every shard."""
+    for stream in streams:
+        await ensure_group(redis, stream, group)
+
+
+async def group_state(redis: Client, stream: str, group: str) -> GroupState:
     """The group's numbers; a stream or group that does not exist yet has none of anything, lag being its length.
 
     Redis cannot count the lag after entries were deleted from the middle (it answers nil); the length is then an upper
@@ -136,7 +192,25 @@ async def group_state(redis: Redis, stream: str, group: str) -> GroupState:
         return GroupState(lag=0, pending=0, consumers=0)
 
 
-async def oldest_pending_s(redis: Redis, stream: str, group: str) -> float:
+async def total_state(redis: Client, streams: Sequence[str], group: str) -> GroupState:
+    """The sums over all shards. A worker counts in every shard that it reads."""
+    return summed(await group_states(redis, streams, group))
+
+
+async def group_states(redis: Client, streams: Sequence[str], group: str) -> list[GroupState]:
+    """That of each."""
+    return [await group_state(redis, stream, group) for stream in streams]
+
+
+def summed(states: Sequence[GroupState]) -> GroupState:
+    return GroupState(
+        lag=sum(state.lag for state in states),
+        pending=sum(state.pending for state in states),
+        consumers=sum(state.consumers for state in states),
+    )
+
+
+async def oldest_pending_s(redis: Client, stream: str, group: str) -> float:
     """How long ago the oldest entry that is read and not acknowledged came into the stream; 0 where there is none."""
     try:
         with redis_errors():
@@ -168,7 +242,7 @@ return oldest and redis.call('XTRIM', KEYS[1], 'MINID', oldest) or 0
 """
 
 
-async def trim_processed(redis: Redis, stream: str) -> int:
+async def trim_processed(redis: Client, stream: str) -> int:
     """Removes what every group has read and acknowledged, never an unread or pending entry; how many it removed."""
     with redis_errors():
         return int(await redis.register_script(_TRIM)(keys=[stream]))

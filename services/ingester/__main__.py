@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.common.background import heartbeat, in_background
-from services.common.dead_letters import DeadLetter, bury
+from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
 from services.common.messages import Post
 from services.common.metrics import serve_metrics
 from services.common.retry import until_done
 from services.common.settings import Settings
-from services.common.streams import ensure_group, open_redis
+from services.common.streams import ensure_groups, open_client
 from services.ingester.publisher import HEARTBEAT, REFUSED, Publisher
 from services.ingester.sources import open_source
 from services.ingester.sources.base import Malformed
@@ -54,9 +54,10 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
         rate_per_minute=rate,
         seed=arguments.seed,
     )
-    stream, group = settings.redis_stream_name, settings.redis_consumer_group
-    async with open_redis(settings.redis_dsn) as redis:
-        publisher = Publisher(redis, stream, group, settings.max_stream_lag)
+    streams, group = settings.streams, settings.redis_consumer_group
+    async with open_client(settings.redis_dsn, cluster=settings.redis_cluster) as redis:
+        publisher = Publisher(redis, streams, group, settings.max_stream_lag, settings.redis_min_replicas)
+        dead = DeadLetters(redis, streams)
 
         async def deliver(batch: Sequence[Post | Malformed]) -> bool:
             """False if told to stop before everything was in the stream."""
@@ -72,16 +73,16 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
                 REFUSED.labels(item.reason).inc()
                 log.warning("not a post; it is among the dead letters", reason=item.reason, error=item.error)
             return (
-                await until_done("dead letters", partial(bury, redis, stream, letters, group), stopping)
+                await until_done("dead letters", partial(dead.bury, letters, group), stopping)
                 and await wait_for_room(publisher, len(posts), settings.max_stream_lag, stopping)
                 and await until_done("publish", partial(publisher.publish, posts), stopping)
             )
 
         with serve_metrics(settings.metrics_host, settings.ingester_metrics_port, "INGESTER_METRICS_PORT"):
             async with in_background(heartbeat(HEARTBEAT)):
-                if not await until_done("start", partial(ensure_group, redis, stream, group), stopping):
+                if not await until_done("start", partial(ensure_groups, redis, streams, group), stopping):
                     return
-                log.info("publishing", source=source.name, stream=stream)
+                log.info("publishing", source=source.name, stream=settings.redis_stream_name, shards=len(streams))
                 async with aclosing(source.batches()) as batches:
                     batch = await next_or_stop(anext(batches, None), stopping)
                     while batch and await deliver(batch):

@@ -10,14 +10,14 @@ from services.common.messages import Post
 
 
 @contextmanager
-def publishing(stream: str, posts: Sequence[Post]) -> Iterator[Mapping[int, str]]:
-    """Around what adds the posts to the stream: the traceparent of each that is traced, by its place among them."""
-    spans = _begin(stream, posts) if traces.provider() else {}
+def publishing(streams: Sequence[str], posts: Sequence[Post]) -> Iterator[Mapping[int, str]]:
+    """Around what adds each post to its stream: the traceparent of those that are traced, by their place."""
+    spans = _begin(streams, posts) if traces.provider() else {}
     if not spans:
         yield {}
         return
     try:
-        with _together(stream, posts, list(spans.values())):
+        with _together(streams[0], posts, list(spans.values())):
             yield {place: traces.traceparent_of(span) or "" for place, span in spans.items()}
     except BaseException as error:
         for span in spans.values():
@@ -28,7 +28,7 @@ def publishing(stream: str, posts: Sequence[Post]) -> Iterator[Mapping[int, str]
             span.end()
 
 
-def _begin(stream: str, posts: Sequence[Post]) -> dict[int, Span]:
+def _begin(streams: Sequence[str], posts: Sequence[Post]) -> dict[int, Span]:
     operation = "publish" if len(posts) == 1 else "create"
     return {
         place: traces.begin(
@@ -43,7 +43,7 @@ def _begin(stream: str, posts: Sequence[Post]) -> dict[int, Span]:
                 "undertone.post.source": post.source,
             },
         )
-        for place, post in enumerate(posts)
+        for place, (stream, post) in enumerate(zip(streams, posts, strict=True))
         if traces.chosen()
     }
 

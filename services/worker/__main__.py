@@ -1,22 +1,28 @@
 """`python -m services.worker`: one worker; start as many as you like."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from services.common.background import heartbeat, in_background
 from services.common.circuit import Circuit
+from services.common.cluster import Client, ping
 from services.common.database import database_errors, open_pool
+from services.common.dead_letters import DeadLetters
 from services.common.lifecycle import run_service
 from services.common.logging import get_logger
 from services.common.metrics import serve_metrics
 from services.common.migrations.apply import migrate
 from services.common.retry import until_done
 from services.common.settings import Settings
-from services.common.streams import ensure_group, group_state, open_redis, redis_errors, trim_processed
+from services.common.streams import ensure_groups, open_client, redis_errors, total_state, trim_processed
 from services.inference.analyzer import open_analyzer
 from services.worker import metrics
-from services.worker.consumer import Consumer, joined
+from services.worker.consumer import Consumer, Reader, joined
 from services.worker.conveyor import Conveyor
 from services.worker.pipeline import Pipeline
+from services.worker.sharing.consumer import SharedConsumer
+from services.worker.sharing.leases import Leases
+from services.worker.sharing.share import ROUND_INTERVAL_S, Share
 from services.worker.upkeep.run import keep_storage
 
 log = get_logger(__name__)
@@ -30,22 +36,16 @@ DRAIN_TIMEOUT_S = 10.0
 
 async def main(settings: Settings, stopping: asyncio.Event) -> None:
     async with (
-        open_redis(settings.redis_dsn) as redis,
+        open_client(settings.redis_dsn, cluster=settings.redis_cluster) as redis,
         open_pool(settings.database_dsn, max_size=2, shares_sessions=settings.shares_sessions) as pool,
         open_analyzer(settings) as analyzer,
     ):
-        consumer = Consumer(
-            redis,
-            settings.redis_stream_name,
-            settings.redis_consumer_group,
-            count=settings.worker_batch_size,
-            block_ms=settings.worker_block_ms,
-            claim_idle_ms=settings.worker_claim_idle_ms,
-        )
+        streams, group = settings.streams, settings.redis_consumer_group
+        consumer, share = readers(redis, settings, stopping)
 
         async def ping_redis() -> None:
             with redis_errors():
-                await redis.ping()
+                await ping(redis)
 
         async def ask_postgres() -> None:
             with database_errors():
@@ -61,8 +61,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             consumer,
             analyzer,
             pool,
-            redis,
-            settings.redis_stream_name,
+            DeadLetters(redis, streams),
             triton=circuits["triton"],
             postgres=circuits["postgres"],
         )
@@ -77,13 +76,14 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
 
         async def prepare() -> None:
             await migrate(settings.direct_dsn)
-            await ensure_group(redis, settings.redis_stream_name, settings.redis_consumer_group)
+            await ensure_groups(redis, streams, group)
             await analyzer.models()
 
         async def keep_house() -> None:
-            await trim_processed(redis, settings.redis_stream_name)
+            for stream in consumer.reading:
+                await trim_processed(redis, stream)
             await consumer.forget_dead_consumers()
-            state = await group_state(redis, settings.redis_stream_name, settings.redis_consumer_group)
+            state = await total_state(redis, streams, group)
             metrics.LAG.set(state.lag)
             metrics.PENDING.set(state.pending)
 
@@ -95,9 +95,12 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             async with in_background(heartbeat(metrics.HEARTBEAT)):
                 if not await until_done("start", prepare, stopping):
                     return
-                async with joined(consumer):
+                async with AsyncExitStack() as stack:
+                    if share is not None:
+                        stack.push_async_callback(share.leave)
+                    await stack.enter_async_context(joined(consumer))
                     prepared = True
-                    log.info("reading", stream=settings.redis_stream_name, consumer=consumer.name)
+                    log.info("reading", stream=settings.redis_stream_name, shards=len(streams), consumer=consumer.name)
                     upkeep = {}
                     if settings.worker_upkeep:
                         upkeep["storage"] = keep_storage(settings.direct_dsn, settings.retention_days)
@@ -105,6 +108,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                     async with in_background(
                         ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),
                         ("holding", consumer.hold, hold_interval_s),
+                        *([("shards", share.round, ROUND_INTERVAL_S)] if share else []),
                         **upkeep,
                     ):
                         await work(conveyor, stopping)
@@ -112,6 +116,20 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                 log.warning("stopped with posts unacknowledged; others take them over", count=conveyor.abandoned)
             else:
                 log.info("stopped; everything that was read is stored and acknowledged")
+
+
+def readers(redis: Client, settings: Settings, stopping: asyncio.Event) -> tuple[Reader, Share | None]:
+    """What reads the one stream, or this worker's share of several."""
+    streams, group = settings.streams, settings.redis_consumer_group
+    count, block_ms, claim_idle_ms = (
+        settings.worker_batch_size,
+        settings.worker_block_ms,
+        settings.worker_claim_idle_ms,
+    )
+    if len(streams) == 1:
+        return Consumer(redis, streams[0], group, count=count, block_ms=block_ms, claim_idle_ms=claim_idle_ms), None
+    consumer = SharedConsumer(redis, group, count=count, block_ms=block_ms, claim_idle_ms=claim_idle_ms)
+    return consumer, Share(consumer, Leases(redis, settings.redis_stream_name, consumer.name), streams, stopping)
 
 
 async def work(conveyor: Conveyor, stopping: asyncio.Event) -> None:

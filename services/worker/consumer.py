@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
-from redis.asyncio import Redis
 
+from services.common.cluster import Client, add_publish, execute
 from services.common.errors import Transient
 from services.common.logging import get_logger
 from services.common.messages import MAX_EPOCH_MS
@@ -37,13 +37,19 @@ LEAVE_TIMEOUT_S = 2.0
 class Entry:
     """A stream entry as it was read. `deliveries`: how often it was handed to a worker, this time included.
 
-    `read_at`: when, by our clock; seconds since the epoch.
+    `read_at`: when, by our clock; seconds since the epoch. `stream`: in which of the shards.
     """
 
     stream_id: str
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
     read_at: float = field(default_factory=time.time, compare=False)
+    stream: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is known by: another shard may have the same id."""
+        return self.stream, self.stream_id
 
     @property
     def is_suspect(self) -> bool:
@@ -66,15 +72,52 @@ def consumer_name() -> str:
     return f"worker-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
+class Reader(Protocol):
+    """What the rest of a worker needs of it; a Consumer, or one of each shard (`worker.sharing`)."""
+
+    name: str
+    group: str
+
+    @property
+    def reading(self) -> frozenset[str]: ...
+
+    async def read(self) -> list[Entry]: ...
+
+    async def last(self) -> list[Entry]: ...
+
+    async def acknowledge(self, entries: Sequence[Entry], announcement: bytes | None = None) -> None: ...
+
+    def let_go(self, entries: Iterable[Entry]) -> None: ...
+
+    async def hold(self) -> None: ...
+
+    async def count_delivery(self, entry: Entry) -> None: ...
+
+    async def forget_dead_consumers(self) -> None: ...
+
+    async def leave(self) -> None: ...
+
+
 class Consumer:
     """One consumer of the group. Reads what dead workers left behind before it reads what is new."""
 
-    def __init__(self, redis: Redis, stream: str, group: str, *, count: int, block_ms: int, claim_idle_ms: int) -> None:
-        self.name = consumer_name()
+    def __init__(
+        self,
+        redis: Client,
+        stream: str,
+        group: str,
+        *,
+        count: int,
+        block_ms: int,
+        claim_idle_ms: int,
+        name: str | None = None,
+    ) -> None:
+        """`count`: entries that are read at once, at most. `name`: the worker's, where it has several consumers."""
+        self.name = name or consumer_name()
         self._redis = redis
         self._stream = stream
         self.group = group
-        self._count = count
+        self.count = count
         self._block_ms = block_ms
         self._claim_idle_ms = claim_idle_ms
         self._next_claim_at = 0.0
@@ -103,18 +146,26 @@ class Consumer:
         """Publishes the announcement, then acknowledges: one round trip."""
         if not entries:
             return
-        ids = [entry.stream_id for entry in entries]
-        with redis_errors():
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                if announcement is not None:
-                    pipeline.publish(RESULTS_CHANNEL, announcement)
-                pipeline.xack(self._stream, self.group, *ids)
-                await pipeline.execute()
-        self._in_hand.difference_update(ids)
+        await acknowledge(self._redis, self.group, {self._stream: entries}, announcement)
+        self.let_go(entries)
 
-    def let_go(self, stream_ids: Iterable[str]) -> None:
+    def let_go(self, entries: Iterable[Entry]) -> None:
         """Takes entries out of hand that somebody else acknowledges; what is still pending is taken over again."""
-        self._in_hand.difference_update(stream_ids)
+        self._in_hand.difference_update(entry.stream_id for entry in entries)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all that was handed out is acknowledged. Suspects that were not are left to others."""
+        return self._in_hand <= {stream_id for stream_id, _ in self._suspects}
+
+    @property
+    def reading(self) -> frozenset[str]:
+        """The streams that it reads."""
+        return frozenset((self._stream,))
+
+    async def last(self) -> list[Entry]:
+        """What was read and not handed out yet: nothing."""
+        return []
 
     async def hold(self) -> None:
         """Says that what is in hand is being worked on, however long a dependency is away: nobody takes it over.
@@ -155,14 +206,14 @@ class Consumer:
             found: Any = await self._redis.xrange(self._stream, stream_id, stream_id)
             if found:
                 log.warning("a post is tried alone: no worker has acknowledged it", id=stream_id, deliveries=deliveries)
-                return [Entry(stream_id, found[0][1], deliveries + 1)]
+                return [self._entry(stream_id, found[0][1], deliveries + 1)]
             self._in_hand.discard(stream_id)
         return []
 
     async def _claim(self) -> list[Entry]:
         """Idle entries, now ours and delivered once more; suspects among them are kept for later, not yet delivered."""
         idle: Any = await self._redis.xpending_range(
-            self._stream, self.group, "-", "+", self._count + len(self._in_hand), idle=self._claim_idle_ms
+            self._stream, self.group, "-", "+", self.count + len(self._in_hand), idle=self._claim_idle_ms
         )
         deliveries = {each["message_id"].decode(): int(each["times_delivered"]) for each in idle}
         wanted = [stream_id for stream_id in deliveries if stream_id not in self._in_hand]
@@ -180,7 +231,7 @@ class Consumer:
         claimed: Any = await self._xclaim(others) if others else []
         if claimed:
             log.info("took over posts from another worker", count=len(claimed))
-        return [Entry(each.decode(), fields, deliveries[each.decode()] + 1) for each, fields in claimed]
+        return [self._entry(each.decode(), fields, deliveries[each.decode()] + 1) for each, fields in claimed]
 
     async def _xclaim(self, ids: Sequence[str], *, justid: bool = False) -> Any:
         return await self._redis.xclaim(
@@ -197,9 +248,12 @@ class Consumer:
 
     async def _read_new(self) -> list[Entry]:
         answer: Any = await self._redis.xreadgroup(
-            self.group, self.name, {self._stream: ">"}, count=self._count, block=self._block_ms
+            self.group, self.name, {self._stream: ">"}, count=self.count, block=self._block_ms
         )
-        return [Entry(stream_id.decode(), fields) for _, entries in answer or () for stream_id, fields in entries]
+        return [self._entry(stream_id.decode(), fields) for _, entries in answer or () for stream_id, fields in entries]
+
+    def _entry(self, stream_id: str, fields: Mapping[bytes, bytes], deliveries: int = 1) -> Entry:
+        return Entry(stream_id, fields, deliveries, stream=self._stream)
 
     async def forget_dead_consumers(self) -> None:
         """Removes consumers that hold nothing and have long been silent; their names would pile up for ever."""
@@ -212,6 +266,19 @@ class Consumer:
         """Takes this consumer out of the group if it holds nothing; what it holds would be lost with it."""
         with redis_errors():
             await self._redis.register_script(_FORGET)(keys=[self._stream], args=[self.group, self.name, "itself", 0])
+
+
+async def acknowledge(
+    redis: Client, group: str, entries: Mapping[str, Sequence[Entry]], announcement: bytes | None
+) -> None:
+    """Publishes the announcement, then acknowledges the entries of each stream: one round trip."""
+    with redis_errors():
+        async with redis.pipeline(transaction=False) as pipeline:
+            if announcement is not None:
+                add_publish(pipeline, RESULTS_CHANNEL, announcement)
+            for stream, some in entries.items():
+                pipeline.xack(stream, group, *(entry.stream_id for entry in some))
+            await execute(redis, pipeline)
 
 
 # ARGV: the group, a consumer, whether "itself" or the "others" are to go, and for how many milliseconds they have to
@@ -240,7 +307,7 @@ def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 @asynccontextmanager
-async def joined(consumer: Consumer) -> AsyncIterator[Consumer]:
+async def joined(consumer: Reader) -> AsyncIterator[Reader]:
     """Leaves the group at the end of the block; where Redis is away then, the name is forgotten later."""
     try:
         yield consumer

@@ -18,7 +18,7 @@ from services.common.cancellation import stop_if_cancelled
 from services.common.circuit import Circuit
 from services.common.retry import until_done
 from services.worker import metrics, post_traces
-from services.worker.consumer import Consumer, Entry
+from services.worker.consumer import Entry, Reader
 from services.worker.pipeline import Batch, Pipeline, merged
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Conveyor:
     """One worker's way from the stream to the acknowledgement."""
 
     def __init__(
-        self, consumer: Consumer, pipeline: Pipeline, redis: Circuit, *, batch_posts: int, in_flight: int
+        self, consumer: Reader, pipeline: Pipeline, redis: Circuit, *, batch_posts: int, in_flight: int
     ) -> None:
         """`batch_posts`: the largest batch. `in_flight`: batches that are analysed at the same time."""
         self._consumer = consumer
@@ -80,7 +80,10 @@ class Conveyor:
             async with self._changed:
                 self._arrived.extend(entries or ())
                 self._changed.notify_all()
+        last = await _result("read", self._consumer.last, gave_up, self._redis)
+        stop_if_cancelled()
         async with self._changed:
+            self._arrived.extend(last or ())
             self._read_to_the_end = True
             self._changed.notify_all()
 

@@ -15,5 +15,6 @@ STAGE_SECONDS = Histogram(
 BATCH_POSTS = Histogram(
     "undertone_worker_batch_posts", "Posts in a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 )
+SHARDS = Gauge("undertone_worker_shards", "Shards that this worker reads; 0: it stands by, or there is one stream only")
 LAG = Gauge("undertone_worker_stream_lag", "Entries that no worker has read")
 PENDING = Gauge("undertone_worker_stream_pending", "Entries that were read and not yet acknowledged")

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import asyncpg
 from opentelemetry.trace import SpanKind
-from redis.asyncio import Redis
 
 from services.common.circuit import Circuit
-from services.common.dead_letters import DeadLetter, bury
+from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.errors import MalformedPost, Rejected, Transient
 from services.common.messages import AnalysedPost, Analysis, Post, decode_post
 from services.common.streams import RESULTS_CHANNEL
@@ -21,7 +20,7 @@ from services.common.traces import child, shared
 from services.inference.analyzer import Analyzer
 from services.worker import metrics, post_traces
 from services.worker.announce import announcement
-from services.worker.consumer import MAX_DELIVERIES, Consumer, Entry
+from services.worker.consumer import MAX_DELIVERIES, Entry, Reader
 from services.worker.isolation import Isolation
 from services.worker.journey import Journey, journey, passage
 from services.worker.post_traces import NO_SPANS, Spans
@@ -82,7 +81,7 @@ def merged(batches: Sequence[Batch]) -> Batch:
         [entry for batch in batches for entry in batch.entries],
         [item for batch in batches for item in batch.analysed],
         [letter for batch in batches for letter in batch.letters],
-        {stream_id: span for batch in batches for stream_id, span in batch.spans.items()},
+        {key: span for batch in batches for key, span in batch.spans.items()},
     )
 
 
@@ -91,11 +90,10 @@ class Pipeline:
 
     def __init__(
         self,
-        consumer: Consumer,
+        consumer: Reader,
         analyzer: Analyzer,
         pool: asyncpg.Pool,
-        redis: Redis,
-        stream: str,
+        dead: DeadLetters,
         *,
         triton: Circuit,
         postgres: Circuit,
@@ -103,15 +101,14 @@ class Pipeline:
         self._consumer = consumer
         self._analyzer = analyzer
         self._pool = pool
-        self._redis = redis
-        self._stream = stream
+        self._dead = dead
         self._triton = triton
         self._analysis = Isolation(self._analyse, triton, "analyse", probe_is_proof=True)
         self._storage = Isolation(self._store, postgres, "store", probe_is_proof=False)
 
     def trace(self, entries: Sequence[Entry]) -> Spans:
         """Spans of the traced posts among them; `acknowledge` ends those that `analyse` is given."""
-        return post_traces.begin(entries, self._stream, self._consumer.group)
+        return post_traces.begin(entries, self._consumer.group)
 
     async def analyse(self, entries: Sequence[Entry], spans: Spans = NO_SPANS) -> Batch:
         """Both models over the posts among the entries; waits while they are away. A suspect has to come alone."""
@@ -142,10 +139,10 @@ class Pipeline:
         with metrics.STAGE_SECONDS.labels("acknowledge").time(), shared([*batch.spans.values()]):
             # Burying acknowledges the letters' entries itself. Acknowledged here, they would be lost where it found no
             # group: the one that is made again gives them again.
-            await bury(self._redis, self._stream, letters, self._consumer.group)
-            buried = {letter.stream_id for letter in letters}
-            self._consumer.let_go(buried)
-            done = [entry for entry in batch.entries if entry.stream_id not in buried]
+            await self._dead.bury(letters, self._consumer.group)
+            buried = {(letter.stream, letter.stream_id) for letter in letters}
+            self._consumer.let_go(entry for entry in batch.entries if entry.key in buried)
+            done = [entry for entry in batch.entries if entry.key not in buried]
             with child(f"publish {RESULTS_CHANNEL}", _ANNOUNCING, SpanKind.PRODUCER) as span:
                 await self._consumer.acknowledge(done, announcement(stored.new, span))
         post_traces.refuse(batch.spans, letters)
@@ -183,7 +180,7 @@ def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:
 
 
 def dead_letter(entry: Entry, reason: str, error: object) -> DeadLetter:
-    return DeadLetter(entry.stream_id, entry.fields, reason, str(error), entry.deliveries)
+    return DeadLetter(entry.stream_id, entry.fields, reason, str(error), entry.deliveries, stream=entry.stream)
 
 
 def letter_of(entry: Entry, whom: str, error: Rejected | Transient) -> DeadLetter:

@@ -13,12 +13,12 @@ from services.common.dead_letters import DeadLetter
 from services.common.traces import TRACEPARENT
 from services.worker.consumer import Entry
 
-# By the entry in the stream.
-Spans = Mapping[str, Span]
+# By stream and entry.
+Spans = Mapping[tuple[str, str], Span]
 NO_SPANS: Spans = {}
 
 
-def begin(entries: Sequence[Entry], stream: str, group: str) -> Spans:
+def begin(entries: Sequence[Entry], group: str) -> Spans:
     """A span of each traced post that is about to be analysed; its wait has ended."""
     if traces.provider() is None:
         return NO_SPANS
@@ -30,7 +30,7 @@ def begin(entries: Sequence[Entry], stream: str, group: str) -> Spans:
             continue
         about: dict[str, str | int] = {
             "messaging.system": "redis",
-            "messaging.destination.name": stream,
+            "messaging.destination.name": entry.stream,
             "messaging.consumer.group.name": group,
             "messaging.message.id": entry.stream_id,
             "undertone.deliveries": entry.deliveries,
@@ -40,15 +40,15 @@ def begin(entries: Sequence[Entry], stream: str, group: str) -> Spans:
         read_ns = int(entry.read_at * 1e9)
         queued_ns = read_ns if queued_ms is None else min(queued_ms * 1_000_000, read_ns)
         receiving = about | {"messaging.operation.name": "receive", "messaging.operation.type": "receive"}
-        wait = traces.begin(f"receive {stream}", SpanKind.CONSUMER, receiving, within=parent, start_ns=queued_ns)
+        wait = traces.begin(f"receive {entry.stream}", SpanKind.CONSUMER, receiving, within=parent, start_ns=queued_ns)
         wait.end()
         processing = about | {
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
             "messaging.batch.message_count": len(entries),
         }
-        spans[entry.stream_id] = traces.begin(
-            f"process {stream}", SpanKind.CONSUMER, processing, within=set_span_in_context(wait)
+        spans[entry.key] = traces.begin(
+            f"process {entry.stream}", SpanKind.CONSUMER, processing, within=set_span_in_context(wait)
         )
     return spans
 
@@ -57,7 +57,7 @@ def refuse(spans: Spans, letters: Iterable[DeadLetter]) -> None:
     """Says in the spans of posts that became dead letters why."""
     if spans:
         for letter in letters:
-            if span := spans.get(letter.stream_id):
+            if span := spans.get((letter.stream, letter.stream_id)):
                 traces.failed(span, letter.reason)
 
 

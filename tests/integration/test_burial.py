@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -9,7 +10,7 @@ from unittest import mock
 import pytest
 from redis.asyncio import Redis
 
-from services.common.dead_letters import Burial, DeadLetter, bury
+from services.common.dead_letters import Burial, DeadLetter, DeadLetters, bury
 from services.common.dead_letters.reading import count
 from services.common.errors import Transient
 from services.common.streams import dead_letter_stream, ensure_group, group_state, open_redis
@@ -185,9 +186,10 @@ async def test_a_refused_entry_is_acknowledged_by_its_burial_and_by_nothing_else
     """The group is lost at the burial and made again right after: an acknowledgement would now lose the post."""
     nobody: Any = None
     consumer = Consumer(redis, stream_name, GROUP, count=10, block_ms=10, claim_idle_ms=60_000)
-    pipeline = Pipeline(consumer, nobody, nobody, redis, stream_name, triton=nobody, postgres=nobody)
+    pipeline = Pipeline(consumer, nobody, nobody, DeadLetters(redis, [stream_name]), triton=nobody, postgres=nobody)
     (refused,) = await given(redis, stream_name)
-    entry = Entry(refused.stream_id, refused.fields)
+    refused = replace(refused, stream=stream_name)
+    entry = Entry(refused.stream_id, refused.fields, stream=stream_name)
     await redis.xgroup_destroy(stream_name, GROUP)
 
     acknowledge = consumer.acknowledge

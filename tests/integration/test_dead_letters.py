@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from services.common.dead_letters import Burial, DeadLetter, bury
-from services.common.dead_letters.acting import drop, replay, room
+from services.common.dead_letters import Burial, DeadLetter, DeadLetters, bury
+from services.common.dead_letters.acting import drop, replay
 from services.common.dead_letters.filters import FIRST_ID, Filter, place
 from services.common.dead_letters.reading import (
     MAX_READ_PER_PAGE,
@@ -250,11 +250,11 @@ async def test_what_is_done_with_all_ends_with_the_letters_of_its_beginning(redi
 
 
 async def test_room_is_what_the_workers_have_left_of_the_limit(redis: Redis, stream_name: str) -> None:
-    assert await room(redis, stream_name, GROUP, 3) == 3
+    assert await DeadLetters(redis, [stream_name]).room(GROUP, 3) == 3
     for _ in range(4):
         await redis.xadd(stream_name, {"a": 1})
-    assert await room(redis, stream_name, GROUP, 10) == 6
-    assert await room(redis, stream_name, GROUP, 3) == 0
+    assert await DeadLetters(redis, [stream_name]).room(GROUP, 10) == 6
+    assert await DeadLetters(redis, [stream_name]).room(GROUP, 3) == 0
 
 
 async def test_a_full_redis_keeps_the_letters_and_lets_them_be_dropped(tmp_path: Path, stream_name: str) -> None:

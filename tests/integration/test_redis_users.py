@@ -13,11 +13,11 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 from websockets.asyncio.client import connect
 
-from services.common.dead_letters import DeadLetter, bury
+from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.dead_letters.scripts import bury_script, drop_script, keys, replay_script
 from services.common.messages import AlertMessage, ResultsMessage, encode_post
 from services.common.settings import Settings
-from services.common.streams import RESULTS_CHANNEL, dead_letter_stream, ensure_group, open_redis
+from services.common.streams import RESULTS_CHANNEL, dead_letter_stream, ensure_group, ensure_groups, open_redis
 from tests.integration.redis_users import START, USERS, password_of, redis_with_users
 from tests.integration.test_api_live import publish as announce
 from tests.integration.test_api_live import receive
@@ -61,49 +61,54 @@ async def admin(port: int) -> AsyncIterator[Redis]:
         yield client
 
 
-def settings_as(settings: Settings, port: int, user: str) -> Settings:
+def settings_as(settings: Settings, port: int, user: str, shards: int) -> Settings:
     url = f"redis://{user}:{password_of(user)}@127.0.0.1:{port}/0"
-    return settings.model_copy(update={"redis_url": url, "redis_stream_name": STREAM})
+    return settings.model_copy(update={"redis_url": url, "redis_stream_name": STREAM, "stream_shards": shards})
 
 
+@pytest.mark.parametrize("shards", [1, 3])
 async def test_posts_go_all_the_way_and_nobody_is_refused_anything(
-    triton_settings: Settings, port: int, admin: Redis, tmp_path: Path
+    triton_settings: Settings, port: int, admin: Redis, tmp_path: Path, shards: int
 ) -> None:
-    as_ingester = settings_as(triton_settings, port, "ingester")
-    as_worker = settings_as(triton_settings, port, "worker")
+    as_ingester = settings_as(triton_settings, port, "ingester", shards)
+    as_worker = settings_as(triton_settings, port, "worker", shards)
+    streams = as_worker.streams
     group = triton_settings.redis_consumer_group
     file = write(tmp_path / "posts.jsonl", make_posts(40), b"{not json", b'{"post_id": "x"}')
     async with service("ingester", as_ingester, tmp_path, "--source", "replay", "--file", str(file)) as ingester:
         assert await asyncio.wait_for(ingester.process.wait(), 60) == 0, ingester.output
     for fields in BAD.values():
         record: dict[Any, Any] = dict(fields)
-        await admin.xadd(STREAM, record)
+        await admin.xadd(streams[0], record)
     # What a worker has left behind that died.
-    assert await read_group(admin, STREAM, group, "dead-worker", 10)
+    for stream in streams:
+        assert await read_group(admin, stream, group, "dead-worker", 10)
     async with service("worker", as_worker, tmp_path) as worker:
 
         async def trimmed() -> bool:
-            return int(await admin.xlen(STREAM)) == 0
+            return not any([await admin.xlen(stream) for stream in streams])
 
         await eventually(trimmed, "everything is stored, acknowledged and trimmed", 60)
         assert await worker.stop() == 0
         assert not worker.errors
-    assert [each["name"] for each in await admin.xinfo_consumers(STREAM, group)] == [b"dead-worker"]
-    assert await admin.xlen(dead_letter_stream(STREAM)) == 2 + len(BAD)
+    for stream in streams:
+        assert [each["name"] for each in await admin.xinfo_consumers(stream, group)] == [b"dead-worker"]
+    assert sum([await admin.xlen(dead_letter_stream(stream)) for stream in streams]) == 2 + len(BAD)
     assert await admin.acl_log() == []
 
 
+@pytest.mark.parametrize("shards", [1, 3])
 async def test_the_api_hears_watches_and_looks_after_dead_letters_and_is_refused_nothing(
-    settings: Settings, port: int, admin: Redis
+    settings: Settings, port: int, admin: Redis, shards: int
 ) -> None:
-    as_api = settings_as(settings, port, "api")
-    await ensure_group(admin, STREAM, as_api.redis_consumer_group)
+    as_api = settings_as(settings, port, "api", shards)
+    await ensure_groups(admin, as_api.streams, as_api.redis_consumer_group)
     letters = [
         DeadLetter("", {name.encode(): value.encode() for name, value in encode_post(post).items()}, "refused", "no")
         for post in make_posts(3)
     ]
     async with running_api(as_api) as api, connect(api.live_url) as browser, connected(port, "worker") as worker:
-        await bury(worker, STREAM, letters, as_api.redis_consumer_group)
+        await DeadLetters(worker, as_api.streams).bury(letters, as_api.redis_consumer_group)
         await announce(worker, ResultsMessage(posts=analysed_posts(1)))
         assert await receive(browser, "new_post")
         assert (await api.health())["services"]["redis"] == "connected"
@@ -112,7 +117,7 @@ async def test_the_api_hears_watches_and_looks_after_dead_letters_and_is_refused
             answer = await api.http.post(f"/api/dead-letters/{what}", json={"ids": [letter["id"]]})
             assert answer.status_code == 200, answer.text
         assert (await api.get("/api/dead-letters"))["total"] == 0
-        assert len(await entries(admin, STREAM)) == 2
+        assert sum([len(await entries(admin, stream)) for stream in as_api.streams]) == 2
 
         async def measured() -> bool:
             return "undertone_stream_lag 2.0" in (await api.http.get("/metrics")).text

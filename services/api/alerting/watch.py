@@ -8,7 +8,6 @@ from typing import Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from redis.asyncio import Redis
 
 from services.api.alerting.keyword_watch import KeywordWatch
 from services.api.alerting.message import alert_message
@@ -21,6 +20,7 @@ from services.api.queries.alert_windows import Windows
 from services.api.queries.alerts import Evaluated
 from services.api.queries.connection import connection
 from services.api.queries.keyword_counts import read_newest_ids
+from services.common.cluster import Client, publish
 from services.common.errors import Transient
 from services.common.logging import get_logger
 from services.common.messages import AlertMessage, encode_message
@@ -37,7 +37,7 @@ ANNOUNCE_TIMEOUT_S = 1.0
 class AlertWatch:
     """The rules, evaluated against the database, whose rows are the only state: any process may take the next turn."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: Redis, rule: Rule, webhooks: Sequence[str] = ()) -> None:
+    def __init__(self, pool: asyncpg.Pool, redis: Client, rule: Rule, webhooks: Sequence[str] = ()) -> None:
         """`rule`: that of the settings. `webhooks`: those that there are."""
         self._pool = pool
         self._redis = redis
@@ -118,7 +118,7 @@ class AlertWatch:
     async def _announce(self) -> None:
         while self._unannounced:
             with redis_errors():
-                await self._redis.publish(RESULTS_CHANNEL, encode_message(self._unannounced[0]))
+                await publish(self._redis, RESULTS_CHANNEL, encode_message(self._unannounced[0]))
             self._unannounced.popleft()
 
 
@@ -131,9 +131,9 @@ async def notify(
     return AlertMessage(change=change, alert=alert.model_dump(mode="json"))
 
 
-async def announce(redis: Redis, change: AlertMessage) -> None:
+async def announce(redis: Client, change: AlertMessage) -> None:
     """Tells live clients of what a request has done; they can ask, so a Redis that is away is no error of it."""
     with suppress(Transient, TimeoutError):
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
             with redis_errors():
-                await redis.publish(RESULTS_CHANNEL, encode_message(change))
+                await publish(redis, RESULTS_CHANNEL, encode_message(change))

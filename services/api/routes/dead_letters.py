@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 
 from services.api.dependencies import Limit, Moment, Source, StateDep, Text
 from services.api.schemas.dead_letters import (
+    MAX_ID_CHARS,
     Dropped,
     LetterChoice,
     LetterPage,
@@ -18,13 +19,12 @@ from services.api.schemas.dead_letters import (
     WholeLetter,
 )
 from services.api.schemas.general import ErrorBody
-from services.api.state import State
 from services.api.web.errors import RETRY_AFTER_S, InvalidParameter
 from services.api.web.json_body import REFUSALS, described, read_json
-from services.common.dead_letters import acting, reading
 from services.common.dead_letters.choosing import by_filter, by_id
 from services.common.dead_letters.filters import Filter, place
 from services.common.dead_letters.reading import Letter
+from services.common.dead_letters.sharded import DeadLetters
 from services.common.errors import Transient
 from services.common.streams import REDIS
 
@@ -43,7 +43,9 @@ async def list_dead_letters(
     *,
     state: StateDep,
     limit: Limit = 50,
-    cursor: Annotated[str | None, Query(max_length=41, description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=MAX_ID_CHARS, description="`next_cursor` of the page before")
+    ] = None,
     reason: Annotated[Text | None, Query(max_length=255, examples=["too_long"])] = None,
     source: Source = None,
     post_id: Annotated[Text | None, Query(max_length=255)] = None,
@@ -51,13 +53,13 @@ async def list_dead_letters(
     before: Annotated[Moment | None, Query(description="Buried before this time")] = None,
 ) -> LetterPage:
     """Posts that were refused and lines that are no post. A letter is one however often it was refused."""
-    redis, stream = state.redis, state.settings.redis_stream_name
+    dead = DeadLetters(state.redis, state.settings.streams)
     wanted = Filter(reason or None, source or None, post_id or None, since, before)
     if cursor is not None:
         _require_id("cursor", cursor)
     async with _in_time():
-        page = await reading.read_page(redis, stream, wanted, limit=limit, before_id=cursor)
-        totals = await reading.count(redis, stream)
+        page = await dead.page(wanted, limit=limit, before_id=cursor)
+        totals = await dead.count()
     return LetterPage(
         letters=[_summary(letter) for letter in page.letters],
         total=totals.total,
@@ -75,7 +77,7 @@ async def list_dead_letters(
 async def get_dead_letter(state: StateDep, letter_id: str) -> WholeLetter:
     _require_id("letter_id", letter_id)
     async with _in_time():
-        (letter,) = await reading.find(state.redis, state.settings.redis_stream_name, [letter_id])
+        (letter,) = await DeadLetters(state.redis, state.settings.streams).find([letter_id])
     if letter is None:
         raise HTTPException(404, "There is no such dead letter: it was replayed or dropped, or never was.")
     return WholeLetter(
@@ -98,17 +100,17 @@ async def replay_dead_letters(state: StateDep, request: Request) -> Replayed:
     503 where they have none.
     """
     choice = await read_json(request, LetterChoice)
-    redis, stream = state.redis, state.settings.redis_stream_name
+    dead, settings = DeadLetters(state.redis, state.settings.streams), state.settings
     replayed = gone = 0
     skipped: list[SkippedLetter] = []
     async with _in_time():
-        room = await acting.room(redis, stream, state.settings.redis_consumer_group, state.settings.max_stream_lag)
+        room = await dead.room(settings.redis_consumer_group, settings.max_stream_lag)
         if room < (len(choice.ids) if choice.ids else 1):
             detail = "So many posts wait for the workers that there is no room for more; try again later."
             raise HTTPException(503, detail, {"Retry-After": str(RETRY_AFTER_S)})
-        chosen = Chosen(state, choice, min(choice.limit, room))
+        chosen = Chosen(dead, choice, min(choice.limit, room))
         async for letters in chosen.portions():
-            outcome = await acting.replay(redis, stream, letters)
+            outcome = await dead.replay(letters)
             replayed += outcome.replayed
             gone += outcome.gone
             skipped += [SkippedLetter(id=letter.id, obstacle=why) for letter, why in outcome.skipped]
@@ -124,12 +126,13 @@ async def replay_dead_letters(state: StateDep, request: Request) -> Replayed:
 )
 async def drop_dead_letters(state: StateDep, request: Request) -> Dropped:
     choice = await read_json(request, LetterChoice)
-    chosen = Chosen(state, choice, choice.limit)
+    dead = DeadLetters(state.redis, state.settings.streams)
+    chosen = Chosen(dead, choice, choice.limit)
     dropped = gone = 0
     async with _in_time():
         async for letters in chosen.portions():
             ids = [letter.id for letter in letters]
-            count = await acting.drop(state.redis, state.settings.redis_stream_name, ids)
+            count = await dead.drop(ids)
             dropped += count
             gone += len(ids) - count
     return Dropped(dropped=dropped, gone=gone + chosen.missing, next_cursor=chosen.next_cursor)
@@ -138,9 +141,8 @@ async def drop_dead_letters(state: StateDep, request: Request) -> Dropped:
 class Chosen:
     """The letters of one request: at most `limit`, found among at most MAX_READ_PER_CALL."""
 
-    def __init__(self, state: State, choice: LetterChoice, limit: int) -> None:
-        self._redis = state.redis
-        self._stream = state.settings.redis_stream_name
+    def __init__(self, dead: DeadLetters, choice: LetterChoice, limit: int) -> None:
+        self._dead = dead
         self._choice = choice
         self._limit = limit
         self.missing = 0
@@ -149,14 +151,14 @@ class Chosen:
     async def portions(self) -> AsyncIterator[Sequence[Letter]]:
         """Afterwards `missing` and `next_cursor` are known."""
         if self._choice.ids is not None:
-            async for portion in by_id(self._redis, self._stream, self._choice.ids):
+            async for portion in by_id(self._dead, self._choice.ids):
                 self.missing += portion.read - len(portion.letters)
                 yield portion.letters
             return
-        after, until = self._choice.bounds(await reading.newest_id(self._redis, self._stream))
+        after, until = self._choice.bounds(await self._dead.newest_id())
         read = 0
         async for portion in by_filter(
-            self._redis, self._stream, self._choice.filter, after_id=after, until_id=until, limit=self._limit
+            self._dead, self._choice.filter, after_id=after, until_id=until, limit=self._limit
         ):
             yield portion.letters
             read += portion.read

@@ -9,6 +9,8 @@ from services.api.dependencies import Moment
 from services.common.dead_letters.filters import FIRST_ID, Filter, place
 
 MAX_LETTERS_PER_CALL = 1_000
+# Two numbers of 20 digits, and that of a shard.
+MAX_ID_CHARS = 44
 
 
 def _letter_id(text: str) -> str:
@@ -25,7 +27,7 @@ def _cursor(text: str) -> str:
     return text
 
 
-LetterId = Annotated[str, Field(max_length=41, examples=["1767225600000-0"]), AfterValidator(_letter_id)]
+LetterId = Annotated[str, Field(max_length=MAX_ID_CHARS, examples=["1767225600000-0"]), AfterValidator(_letter_id)]
 Word = Annotated[str, Field(min_length=1, max_length=255)]
 
 

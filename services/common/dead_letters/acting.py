@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
-
+from services.common.cluster import Client
 from services.common.dead_letters.reading import Letter
 from services.common.dead_letters.scripts import drop_script, keys, replay_script
-from services.common.streams import group_state, redis_errors
+from services.common.streams import redis_errors
 
 # Redis does nothing else meanwhile; of letters of an ordinary size these take some milliseconds.
 LETTERS_PER_CALL = 100
@@ -23,12 +22,7 @@ class Replayed:
     gone: int
 
 
-async def room(redis: Redis, stream: str, group: str, max_lag: int) -> int:
-    """How many posts may be published before more than `max_lag` wait unread, which is where the ingester pauses."""
-    return max(0, max_lag - (await group_state(redis, stream, group)).lag)
-
-
-async def replay(redis: Redis, stream: str, letters: Sequence[Letter]) -> Replayed:
+async def replay(redis: Client, stream: str, letters: Sequence[Letter]) -> Replayed:
     """Publishes the posts of the letters and removes these, in one step: replayed twice, a post is published once.
 
     Transient if Redis is away or full: some may be published, and their letters are gone then.
@@ -46,7 +40,7 @@ async def replay(redis: Redis, stream: str, letters: Sequence[Letter]) -> Replay
     return Replayed(replayed, skipped, len(whole) - replayed)
 
 
-async def drop(redis: Redis, stream: str, ids: Sequence[str]) -> int:
+async def drop(redis: Client, stream: str, ids: Sequence[str]) -> int:
     """Removes the letters for good; how many there were. Transient if Redis is away: some may be gone."""
     dropped = 0
     for start in range(0, len(ids), LETTERS_PER_CALL):

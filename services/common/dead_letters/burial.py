@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter
-from redis.asyncio import Redis
 
+from services.common.cluster import Client
 from services.common.dead_letters.letter import DeadLetter, digest, record
 from services.common.dead_letters.scripts import bury_script, keys
 from services.common.logging import get_logger
@@ -36,7 +36,7 @@ class Burial:
 
 
 async def bury(
-    redis: Redis, stream: str, letters: Sequence[DeadLetter], group: str, *, limit: int = MAX_DEAD_LETTERS
+    redis: Client, stream: str, letters: Sequence[DeadLetter], group: str, *, limit: int = MAX_DEAD_LETTERS
 ) -> Burial:
     """Adds the letters to `<stream>:dead` and acknowledges their entries. The second time it changes nothing.
 
@@ -54,7 +54,7 @@ async def bury(
     return burial
 
 
-async def _bury(redis: Redis, stream: str, letters: Sequence[DeadLetter], group: str, limit: int) -> Burial:
+async def _bury(redis: Client, stream: str, letters: Sequence[DeadLetter], group: str, limit: int) -> Burial:
     arguments: list[Any] = [group, limit]
     for letter in letters:
         fields = [part for item in record(letter).items() for part in item]

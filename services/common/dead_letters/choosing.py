@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-
 from services.common.dead_letters.filters import FIRST_ID, Filter
-from services.common.dead_letters.reading import STEP, Letter, find, read_oldest
+from services.common.dead_letters.reading import STEP, Letter
+from services.common.dead_letters.sharded import DeadLetters
 
 
 @dataclass(frozen=True)
@@ -18,16 +17,16 @@ class Portion:
     next_id: str | None = None
 
 
-async def by_id(redis: Redis, stream: str, ids: Sequence[str]) -> AsyncIterator[Portion]:
+async def by_id(dead: DeadLetters, ids: Sequence[str]) -> AsyncIterator[Portion]:
     """Those of the ids that are there. Transient if Redis is away, as of both."""
     different = list(dict.fromkeys(ids))
     for start in range(0, len(different), STEP):
-        found = await find(redis, stream, different[start : start + STEP])
+        found = await dead.find(different[start : start + STEP])
         yield Portion([letter for letter in found if letter is not None], len(found))
 
 
 async def by_filter(
-    redis: Redis, stream: str, wanted: Filter, *, until_id: str, after_id: str = FIRST_ID, limit: int | None = None
+    dead: DeadLetters, wanted: Filter, *, until_id: str, after_id: str = FIRST_ID, limit: int | None = None
 ) -> AsyncIterator[Portion]:
     """The oldest `limit` that the filter takes. `until_id` ends it: a post that is refused each time would come again
     and again.
@@ -36,7 +35,7 @@ async def by_filter(
     left = limit
     while place is not None and left != 0:
         at_once = STEP if left is None else min(STEP, left)
-        page = await read_oldest(redis, stream, wanted, after_id=place, until_id=until_id, limit=at_once)
+        page = await dead.oldest(wanted, after_id=place, until_id=until_id, limit=at_once)
         yield Portion(page.letters, page.read, page.next_id)
         place = page.next_id
         left = None if left is None else left - len(page.letters)

@@ -38,12 +38,13 @@ class Filter:
         return first, f"{max(0, _milliseconds(self.before) - 1)}-{2**64 - 1}"
 
 
-def place(entry_id: str) -> tuple[int, int]:
-    """Entry ids in their order, which is not that of their text. ValueError if it is none."""
+def place(letter_id: str) -> tuple[int, int, int]:
+    """Ids in their order, which is not that of their text: milliseconds, number, shard. ValueError if it is none."""
+    entry_id, dot, shard = letter_id.partition(".")
     milliseconds, dash, number = entry_id.partition("-")
-    if not dash or not _is_number(milliseconds) or not _is_number(number):
-        raise ValueError(f"{entry_id[:50]!r} is no id of a letter: these look like 1767225600000-0")
-    return int(milliseconds), int(number)
+    if not dash or not all(map(_is_number, (milliseconds, number, shard if dot else "0"))):
+        raise ValueError(f"{letter_id[:50]!r} is no id of a letter: these look like 1767225600000-0")
+    return int(milliseconds), int(number), int(shard or 0)
 
 
 def _is_number(text: str) -> bool:

@@ -40,6 +40,7 @@ class DeadLetter:
     """What is to be buried: the fields that were refused, a short countable `reason`, and the `error` in words.
 
     `stream_id` is empty for what was never in the stream. `cut` names fields that the source had to cut already.
+    `stream`: the shard of the entry; empty: that of the post.
     """
 
     stream_id: str
@@ -48,6 +49,7 @@ class DeadLetter:
     error: str
     deliveries: int = 1
     cut: Sequence[str] = ()
+    stream: str = ""
 
 
 def digest(letter: DeadLetter) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
-
+from services.common.cluster import Client, execute
 from services.common.dead_letters.filters import FIRST_ID, LAST_ID, Filter, place
 from services.common.dead_letters.letter import original_fields
 from services.common.dead_letters.scripts import count_script, keys
@@ -88,23 +87,23 @@ class Totals:
     by_reason: dict[str, int]
 
 
-async def read_page(redis: Redis, stream: str, wanted: Filter, *, limit: int, before_id: str | None = None) -> Page:
+async def read_page(redis: Client, stream: str, wanted: Filter, *, limit: int, before_id: str | None = None) -> Page:
     """Newest first, from before `before_id` on. Transient if Redis is away, as of every function here."""
     first, last = wanted.bounds()
     if before_id is not None:
-        last = min(last, _before(before_id), key=place)
+        last = min(last, before(before_id), key=place)
     return await _read(redis, stream, wanted, (first, last), limit=limit, newest_first=True)
 
 
-async def read_oldest(redis: Redis, stream: str, wanted: Filter, *, after_id: str, until_id: str, limit: int) -> Page:
+async def read_oldest(redis: Client, stream: str, wanted: Filter, *, after_id: str, until_id: str, limit: int) -> Page:
     """Oldest first, from after `after_id` to `until_id`."""
     first, last = wanted.bounds()
-    first, last = max(first, _after(after_id), key=place), min(last, until_id, key=place)
+    first, last = max(first, after(after_id), key=place), min(last, until_id, key=place)
     return await _read(redis, stream, wanted, (first, last), limit=limit, newest_first=False)
 
 
 async def _read(
-    redis: Redis, stream: str, wanted: Filter, bounds: tuple[str, str], *, limit: int, newest_first: bool
+    redis: Client, stream: str, wanted: Filter, bounds: tuple[str, str], *, limit: int, newest_first: bool
 ) -> Page:
     found: list[Letter] = []
     read = 0
@@ -122,7 +121,7 @@ async def _read(
 
 
 async def _entries(
-    redis: Redis, stream: str, bounds: tuple[str, str], *, step: int, newest_first: bool
+    redis: Client, stream: str, bounds: tuple[str, str], *, step: int, newest_first: bool
 ) -> AsyncIterator[tuple[str, dict[bytes, bytes]]]:
     first, last = bounds
     dead = dead_letter_stream(stream)
@@ -137,11 +136,11 @@ async def _entries(
         if len(entries) < step:
             return
         read = entries[-1][0].decode()
-        first, last = (first, _before(read)) if newest_first else (_after(read), last)
+        first, last = (first, before(read)) if newest_first else (after(read), last)
         step = STEP
 
 
-async def find(redis: Redis, stream: str, ids: Sequence[str]) -> list[Letter | None]:
+async def find(redis: Client, stream: str, ids: Sequence[str]) -> list[Letter | None]:
     """The letters of these ids, None for one that is not there (any more). ValueError for what is no id."""
     for entry_id in ids:
         place(entry_id)
@@ -152,19 +151,19 @@ async def find(redis: Redis, stream: str, ids: Sequence[str]) -> list[Letter | N
             async with redis.pipeline(transaction=False) as pipeline:
                 for entry_id in some:
                     pipeline.xrange(dead_letter_stream(stream), entry_id, entry_id)
-                answers: list[Any] = await pipeline.execute()
+                answers = await execute(redis, pipeline)
         found += [_letter(answer[0][0].decode(), answer[0][1]) if answer else None for answer in answers]
     return found
 
 
-async def newest_id(redis: Redis, stream: str) -> str:
+async def newest_id(redis: Client, stream: str) -> str:
     """The id of the newest letter, or one before all."""
     with redis_errors():
         entries: Any = await redis.xrevrange(dead_letter_stream(stream), count=1)
     return entries[0][0].decode() if entries else FIRST_ID
 
 
-async def count(redis: Redis, stream: str) -> Totals:
+async def count(redis: Client, stream: str) -> Totals:
     """At once, however many there are: the numbers are kept. Only after an upgrade they are counted, in many steps."""
     is_whole, answer = 0, []
     while not is_whole:
@@ -191,15 +190,17 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def _before(entry_id: str) -> str:
-    milliseconds, number = place(entry_id)
+def before(entry_id: str) -> str:
+    """The greatest id that is less."""
+    milliseconds, number, _ = place(entry_id)
     if number:
         return f"{milliseconds}-{number - 1}"
     return f"{milliseconds - 1}-{2**64 - 1}" if milliseconds else FIRST_ID
 
 
-def _after(entry_id: str) -> str:
-    milliseconds, number = place(entry_id)
+def after(entry_id: str) -> str:
+    """The least id that is greater."""
+    milliseconds, number, _ = place(entry_id)
     if number < 2**64 - 1:
         return f"{milliseconds}-{number + 1}"
     return f"{milliseconds + 1}-0" if milliseconds < 2**64 - 1 else LAST_ID

@@ -3,9 +3,9 @@
 KEYS: the stream, the letters, their index (digest -> entry), their number by reason.
 """
 
-from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
+from services.common.cluster import Client
 from services.common.streams import dead_letter_stream
 
 _COMMON = """
@@ -136,19 +136,19 @@ return dropped
 """
 
 
-def bury_script(redis: Redis) -> AsyncScript:
+def bury_script(redis: Client) -> AsyncScript:
     return redis.register_script(_COMMON + _BURY)
 
 
-def replay_script(redis: Redis) -> AsyncScript:
+def replay_script(redis: Client) -> AsyncScript:
     return redis.register_script(_COMMON + _REPLAY)
 
 
-def drop_script(redis: Redis) -> AsyncScript:
+def drop_script(redis: Client) -> AsyncScript:
     return redis.register_script(_COMMON + _DROP)
 
 
-def count_script(redis: Redis) -> AsyncScript:
+def count_script(redis: Client) -> AsyncScript:
     """Gives whether the numbers are whole; and reason, number, reason, number."""
     return redis.register_script(_COMMON + "return {audit() and 1 or 0, redis.call('HGETALL', reasons)}")
 

@@ -340,3 +340,38 @@ def test_a_key_that_no_header_can_have_is_refused_and_not_repeated(monkeypatch: 
     with pytest.raises(ConfigurationError, match="TRITON_KEY: expected printable ASCII") as refusal:
         read_settings()
     assert key not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "streams"),
+    [
+        ({}, ("social_posts_stream",)),
+        ({"STREAM_SHARDS": "2"}, ("social_posts_stream:{0}", "social_posts_stream:{1}")),
+        ({"STREAM_SHARDS": "2", "REDIS_CLUSTER": "true"}, ("social_posts_stream:{0}", "social_posts_stream:{1}")),
+        ({"REDIS_CLUSTER": "true", "REDIS_STREAM_NAME": "{posts}"}, ("{posts}",)),
+    ],
+)
+def test_the_streams_are_the_one_or_its_shards(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], streams: tuple[str, ...]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings().streams == streams
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"REDIS_CLUSTER": "true"},
+        {"STREAM_SHARDS": "0"},
+        {"STREAM_SHARDS": "65"},
+        {"STREAM_SHARDS": "2", "REDIS_STREAM_NAME": "{posts}"},
+    ],
+)
+def test_shards_whose_keys_would_not_be_together_are_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="STREAM_SHARDS"):
+        read_settings()

@@ -31,6 +31,9 @@ class Stream:
         self.read_count += len(taken)
         return taken
 
+    async def last(self) -> list[Entry]:
+        return []
+
 
 class Steps:
     """A pipeline that notes what passes; each step waits for its gate."""
