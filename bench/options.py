@@ -17,12 +17,13 @@ EXAMPLES = """examples:
   python -m bench latency --capacity 900               posts a second; default: what `pipeline` measured
   python -m bench queries --count 10000000 --keep DIR  ten million posts: filled once, in half an hour
   python -m bench soak --count 200000
+  python -m bench backfill --size starter --count 20000
   python -m bench gpu                                  on a machine with an NVIDIA GPU; python3 -m bench.gpu --help
   python -m bench gpu --parts peak,shapes              some parts of it; what others measured stays
   python -m bench gpu --device cpu --quick             its code, tried out without a GPU
   python -m bench document                             docs/benchmarks.md again, from the figures of the last runs
 """
-MEASUREMENTS = ("inference", "pipeline", "latency", "queries", "fanout", "soak", "queue_policy")
+MEASUREMENTS = ("inference", "pipeline", "latency", "queries", "fanout", "soak", "backfill", "queue_policy")
 # Needs another machine than the others.
 GPU = "gpu"
 
@@ -66,7 +67,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--json", type=Path, metavar="FILE", help="figures; default: .local/bench/<command>.json")
     parser.add_argument("--size", choices=SIZES, help="the models: starter, full size, or tiny (of no cost)")
     parser.add_argument(
-        "--count", type=positive, metavar="N", help="posts (pipeline, soak); the most of them (queries)"
+        "--count", type=positive, metavar="N", help="posts (pipeline, soak, backfill); the most of them (queries)"
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="of each load (latency, fanout)")
     parser.add_argument("--capacity", type=float, metavar="N", help="posts a second that are 100 %% (latency)")

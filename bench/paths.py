@@ -13,6 +13,8 @@ TRITON_ENV = PROJECT / os.environ.get("LOCAL_DIR", ".local") / "triton" / "env"
 TRITON_GPU_ENV = TRITON_ENV.with_name("env-gpu")
 # The very ONNX Runtime that Triton's backend runs.
 TRITON_PYTHON = TRITON_ENV / "bin" / "python"
+# Ray (requirements/ray.txt).
+RAY_PYTHON = PROJECT / ".venv-ray" / "bin" / "python"
 STARTER_MODELS = PROJECT / "model_repository"
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
 PLOTS = PROJECT / "docs" / "benchmarks"

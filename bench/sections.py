@@ -34,5 +34,6 @@ SECTIONS: Mapping[str, Section] = {
     "fanout": Section("bench.fanout.run", "bench.fanout.present"),
     "soak": Section("bench.soak", "bench.soak"),
     "gpu": Section("bench.gpu.run", "bench.gpu.present", in_parts=True),
+    "backfill": Section("bench.backfill.run", "bench.backfill.run"),
     "queue_policy": Section("bench.queue_policy", "bench.queue_policy"),
 }

@@ -1,0 +1,1 @@
+"""An archive through `undertone backfill` beside the runtime alone."""
