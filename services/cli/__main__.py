@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
 def _backfill(settings: Settings, options: argparse.Namespace) -> int:
     try:
         # Not where the services run: it needs libraries that they do not.
-        from services.backfill.run import run  # noqa: PLC0415
+        from services.backfill.run import run  # noqa: PLC0415 - see above
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"backfills need the extra `ray` ({error}): pip install 'undertone[ray]', or make backfill ARGS=…"

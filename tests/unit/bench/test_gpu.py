@@ -139,6 +139,7 @@ def measured() -> dict[str, Any]:
         "length": 128,
         "rows": 1_024,
         "rows_per_s": {title: median(40_000.0) for title in titles},
+        "tokens_per_s": dict.fromkeys(titles, 5_120_000.0),
         "tflops": dict.fromkeys(titles, 400.0),
         "share_of_peak": dict.fromkeys(titles, 0.5),
         "to": {DIRECT: median(0.9), TORCH: median(1.2), COMPILED: median(1.0)},
@@ -184,6 +185,7 @@ def test_every_goal_finds_its_figure_and_every_part_its_table() -> None:
     told = tables(results)
     assert NOT_MEASURED not in told
     assert "the GPU" in told
+    assert "5,120,000" in told, "tokens a second"
     assert {chart.name for chart in charts(results)} == {"gpu-shapes", "gpu-latency", "gpu-variants"}
 
 
