@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.common import migrations
 from services.common.database import database_errors, open_pool
 from services.common.errors import ConfigurationError, Transient
 from services.common.messages import Analysis, Post
+from services.common.migrations import apply
 from services.common.migrations.apply import migrate
 from services.worker.store import store
+from tests.chaos.proxy import Proxy
 from tests.rows import assert_rollups_are_a_recount
 
 CONTRACT = {
@@ -199,6 +203,32 @@ async def test_a_database_that_is_away_is_transient() -> None:
         assert "not reachable" in str(error)
     else:
         raise AssertionError("no error")
+
+
+async def test_it_ends_in_time_though_the_database_does_not_answer_its_goodbye(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = urlsplit(empty_database_url).port
+    assert port is not None
+    async with Proxy.before(port) as proxy:
+        with ExitStack() as faults:
+            hangs = asyncio.Event()
+
+            async def step(connection: AsyncConnection, folder: Path) -> bool:
+                if more := await apply_one(connection, folder):
+                    return more
+                faults.enter_context(proxy.stalled())
+                hangs.set()
+                return False
+
+            apply_one = apply._step
+            monkeypatch.setattr(apply, "_step", step)
+            migrating = asyncio.create_task(migrate(empty_database_url.replace(f":{port}", f":{proxy.port}")))
+            await asyncio.wait_for(hangs.wait(), 60)
+            migrating.cancel()
+            done, _ = await asyncio.wait({migrating}, timeout=20)
+        assert done
+        assert migrating.cancelled()
 
 
 @pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?sslmode=disable&application_name=undertone"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from services.common.database import CONNECT_TIMEOUT_S, database_errors
+from services.common.database import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, database_errors
 from services.common.errors import ConfigurationError, Transient
 from services.common.logging import get_logger
 from services.common.migrations.grants import IS_OWNER, OWN, grants
@@ -38,10 +38,31 @@ async def migrate(dsn: str, folder: Path = MIGRATIONS) -> None:
 
     Transient if the database is away, if others use a table for longer than a migration may wait for it (what is done
     by then is done), or if the role may not change a schema that is behind: then somebody else has to.
-    ConfigurationError if the database refuses us, or has the schema of another program.
+    ConfigurationError if the database refuses us, or has the schema of another program. Cancelled, it ends within
+    seconds, whatever the server does.
     """
-    # By the driver itself, as everybody else does: SQLAlchemy knows no sslmode, and takes names in URLs otherwise.
-    connect = partial(asyncpg.connect, dsn, timeout=CONNECT_TIMEOUT_S)
+    opened: list[asyncpg.Connection] = []
+
+    async def connect() -> asyncpg.Connection:
+        # By the driver itself, as everybody else does: SQLAlchemy knows no sslmode, and takes names in URLs otherwise.
+        opened.append(await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S))
+        return opened[-1]
+
+    work = asyncio.create_task(_migrate(connect, folder))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.cancel()
+        # SQLAlchemy says goodbye to the server whatever happens, and waits for an answer without a limit. One that
+        # hangs gives none.
+        await asyncio.wait({work}, timeout=CLOSE_TIMEOUT_S)
+        for connection in opened:
+            connection.terminate()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+
+
+async def _migrate(connect: Callable[[], Awaitable[asyncpg.Connection]], folder: Path) -> None:
     engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connect)
     try:
         with _database_errors():
