@@ -39,10 +39,13 @@ from services.inference.analyzer import Course, Inferred
 from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
 from services.ingester.post_traces import publishing
+from services.ingester.sources.bluesky import events
+from services.ingester.sources.filters import Filters
 from services.triton.backends.onnxruntime.length_groups import groups
 from services.worker import post_traces
 from services.worker.consumer import Entry
 from services.worker.journey import journey, passage
+from tests.jetstream_server import commit
 
 BATCH = 256
 # What arrives while a batch is analysed, at a moderate load.
@@ -147,10 +150,16 @@ def parts(texts: Sequence[str]) -> str:
         for number, entry in enumerate(read)
     ]
     arrivals = Arrivals(ApiMetrics())
+    every = Filters(["en"])
+    messages = [
+        msgspec.json.encode({"time_us": 1_700_000_000_000_000} | commit(f"3l3qo2{number:07}", text=post.content))
+        for number, post in enumerate(batch)
+    ]
     announced = ResultsMessage(
         posts=tuple(msgspec.structs.replace(post, queued_ms=1_700_000_000_000) for post in analysed)
     )
     actions: dict[str, Callable[[], object]] = {
+        "Jetstream's message to post": lambda: [events.read(message, every) for message in messages],
         "Redis' answer, by hiredis": lambda: by_hiredis(reply),
         "Redis' answer, by the client's own parser": lambda: by_python(reply),
         "entry to post": lambda: [decode_post(entry) for entry in entries],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.common.errors import UndertoneError
 from services.common.settings import read_settings
+from services.ingester.arguments import LIVE, add_live_arguments, live_arguments
 from services.local import preflight
 from services.local.named_servers import NamedServers, require_answers
 from services.local.output import Output
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   python -m services.local                                            simulated posts, one a second
   python -m services.local --rate 6000 --workers 2                    a hundred a second, two workers
   python -m services.local --source replay --file posts.jsonl         a file, as fast as the workers follow
+  python -m services.local --source bluesky --language en             what Bluesky says right now
   python -m services.local --no-ingester                              no source: your own posts, from the stream
   DATABASE_URL=postgresql://… REDIS_URL=redis://… python -m services.local   with servers of your own
 """
@@ -37,15 +39,24 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--source", choices=["simulate", "replay"], default="simulate", help="default: %(default)s")
+    parser.add_argument(
+        "--source",
+        action="append",
+        choices=[*LIVE, "replay", "simulate"],
+        help="default: simulate; several may be named (docs/sources.md)",
+    )
     parser.add_argument("--file", type=Path, metavar="PATH", help="what to replay: JSON lines or CSV, plain or .gz")
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--rate", type=_positive, metavar="PER_MINUTE", help="simulate: default POSTS_PER_MINUTE")
+    rate.add_argument(
+        "--rate", type=_positive, metavar="PER_MINUTE", help="of each source; simulate: default POSTS_PER_MINUTE"
+    )
     rate.add_argument("--as-fast-as-possible", action="store_true", help="replay: the default")
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="default: %(default)s")
     parser.add_argument("--no-ingester", action="store_true", help="start no source of posts")
+    add_live_arguments(parser)
     options = parser.parse_args(arguments)
-    if (options.source == "replay") != (options.file is not None):
+    options.source = options.source or ["simulate"]
+    if ("replay" in options.source) != (options.file is not None):
         parser.error("--source replay and --file PATH belong together")
     if options.file is not None and not options.file.is_file():
         parser.error(f"there is no file {options.file}")
@@ -56,14 +67,14 @@ def ingester_arguments(options: argparse.Namespace) -> list[str] | None:
     """The command line of `python -m services.ingester`; None: no ingester."""
     if options.no_ingester:
         return None
-    arguments = ["--source", options.source]
+    arguments = [part for source in options.source for part in ("--source", source)]
     if options.file is not None:
         arguments += ["--file", str(options.file.absolute())]
     if options.rate is not None:
         arguments += ["--rate", f"{options.rate:g}"]
-    elif options.as_fast_as_possible and options.source == "simulate":
-        arguments += ["--rate", str(HIGHEST_RATE)]
-    return arguments
+    elif options.as_fast_as_possible and "simulate" in options.source:
+        arguments += ["--rate", f"simulate={HIGHEST_RATE}"]
+    return arguments + live_arguments(options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,8 @@ import sys
 
 from services.common.lifecycle import run_service
 from services.common.settings import Settings
-from services.ingester.__main__ import main, parse
+from services.ingester.__main__ import main
+from services.ingester.arguments import parse
 
 # The supervisor starts again what has not finished.
 STOPPED_EARLY = 3

@@ -17,6 +17,7 @@ from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.dead_letters.scripts import bury_script, drop_script, keys, replay_script
 from services.common.messages import AlertMessage, ResultsMessage, encode_post
 from services.common.settings import Settings
+from services.common.source_states import SourceStore
 from services.common.streams import RESULTS_CHANNEL, dead_letter_stream, ensure_group, ensure_groups, open_redis
 from tests.integration.redis_users import START, USERS, password_of, redis_with_users
 from tests.integration.test_api_live import publish as announce
@@ -24,6 +25,7 @@ from tests.integration.test_api_live import receive
 from tests.integration.test_api_server import running_api
 from tests.integration.test_ingester import write
 from tests.integration.test_worker import BAD
+from tests.jetstream_server import commit, jetstream
 from tests.posts import make_posts
 from tests.processes import service
 from tests.redis_reads import entries, read_group
@@ -130,6 +132,26 @@ async def test_the_api_hears_watches_and_looks_after_dead_letters_and_is_refused
     assert await admin.acl_log() == []
 
 
+async def test_the_ingester_keeps_how_its_sources_are_doing_and_the_api_reads_it(
+    settings: Settings, port: int, admin: Redis, tmp_path: Path
+) -> None:
+    as_ingester = settings_as(settings, port, "ingester", 1)
+    async with jetstream() as server, connected(port, "api") as api:
+        arguments = ("--source", "bluesky", "--jetstream", server.url)
+        for rkey in ("a", "b"):  # the second time it reads where it was
+            async with service("ingester", as_ingester, tmp_path, *arguments):
+
+                async def published(rkey: str = rkey) -> bool:
+                    server.add(commit(rkey))
+                    states = await SourceStore(api, STREAM).read_states()
+                    return any(state.posts for state in states)
+
+                await eventually(published, "a post is published, and told")
+            await admin.delete(f"{STREAM}:sources")
+        assert "cursor" in server.requests[-1]
+    assert await admin.acl_log() == []
+
+
 async def execute(client: Redis, *command: str) -> object:
     return await client.execute_command(*command)  # type: ignore[no-untyped-call] # the library leaves it untyped
 
@@ -179,8 +201,10 @@ REFUSED = {
         ("XCLAIM", STREAM, "g", "c", "0", "1-1"),
         ("PUBLISH", RESULTS_CHANNEL, "x"),
         ("SUBSCRIBE", RESULTS_CHANNEL),
+        ("DEL", f"{STREAM}:positions"),
     ),
     "worker": (
+        ("HSET", f"{STREAM}:positions", "bluesky", "1"),
         ("XADD", STREAM, "*", "a", "b"),
         ("SUBSCRIBE", RESULTS_CHANNEL),
         ("XREVRANGE", dead_letter_stream(STREAM), "+", "-"),
@@ -192,6 +216,7 @@ REFUSED = {
         ("XTRIM", STREAM, "MAXLEN", "0"),
         ("XGROUP", "CREATE", STREAM, "g", "0"),
         ("XADD", dead_letter_stream(STREAM), "*", "a", "b"),
+        ("HSET", f"{STREAM}:sources", "bluesky", "{}"),
     ),
     "monitor": (
         ("XADD", STREAM, "*", "a", "b"),

@@ -176,7 +176,25 @@ def test_the_command_line_of_the_ingester(tmp_path: Path) -> None:
     replay = ["--source", "replay", "--file", str(posts)]
     assert ingester_arguments(parse([])) == ["--source", "simulate"]
     assert ingester_arguments(parse(["--rate", "600"])) == ["--source", "simulate", "--rate", "600"]
-    assert ingester_arguments(parse(["--as-fast-as-possible"])) == ["--source", "simulate", "--rate", "6000000"]
+    assert ingester_arguments(parse(["--as-fast-as-possible"])) == [
+        "--source",
+        "simulate",
+        "--rate",
+        "simulate=6000000",
+    ]
+    live = [
+        "--source",
+        "bluesky",
+        "--source",
+        "simulate",
+        "--language",
+        "en",
+        "--keyword",
+        "good day",
+        "--keyword",
+        "x",
+    ]
+    assert ingester_arguments(parse(live)) == live
     assert ingester_arguments(parse(replay)) == replay
     assert ingester_arguments(parse([*replay, "--as-fast-as-possible"])) == replay
     assert ingester_arguments(parse([*replay, "--rate", "1.5"])) == [*replay, "--rate", "1.5"]

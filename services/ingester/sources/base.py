@@ -6,9 +6,10 @@ minute: a batch can be published the moment it arrives, without a timer on the o
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from services.common.messages import Post
+from services.ingester.sources.health import Health
 
 # Posts in one batch at most: one pipelined write to Redis of some 100 kB, and the step in which a source can be paused.
 MAX_BATCH_POSTS = 500
@@ -29,18 +30,33 @@ class Malformed:
     cut: tuple[str, ...] = ()
 
 
-Batch: TypeAlias = Sequence[Post | Malformed]
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Up to MAX_BATCH_POSTS items, none where a source only has got further.
+
+    `deleted`: ids of posts that were taken back where they were written. `position`: what `batches` is given to go on
+    behind this batch; None: the source has no such places.
+    """
+
+    items: Sequence[Post | Malformed] = ()
+    deleted: Sequence[str] = ()
+    position: str | None = None
 
 
 class Source(Protocol):
     """Where posts come from.
 
-    `batches()` yields 1 to MAX_BATCH_POSTS items at a time, at the source's own pace, and ends when the source has no
-    more. A caller that stops in between closes the generator (`contextlib.aclosing`), which frees files and sockets.
+    `batches(position)` yields at the source's own pace, behind the batch that had this position, and ends when the
+    source has no more. It may yield again what came shortly before; ids tell. Asking for the next batch says that the
+    last one is kept. A caller that stops in between closes the generator (`contextlib.aclosing`), which frees files
+    and sockets. ConfigurationError: it will not work as it was asked for.
     """
 
     @property
     def name(self) -> str:
-        """The registry's name of the source: "simulate", "replay"."""
+        """The registry's name of the source: "simulate", "replay"; with the server's where there are many of them."""
 
-    def batches(self) -> AsyncGenerator[Batch, None]: ...
+    @property
+    def health(self) -> Health: ...
+
+    def batches(self, position: str | None = None) -> AsyncGenerator[Batch, None]: ...

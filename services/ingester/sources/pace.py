@@ -50,6 +50,15 @@ class Pace:
         self._tokens -= taken
         return taken
 
+    def take(self, wanted: int) -> int:
+        """How many of so many are due now, without waiting; they count as taken."""
+        if self._per_second is None:
+            return wanted
+        self._fill(self._per_second)
+        taken = min(wanted, int(self._tokens + _ROUNDING))
+        self._tokens -= taken
+        return taken
+
     def _fill(self, per_second: float) -> None:
         now_s = self._clock()
         earned = (now_s - self._filled_at_s) * per_second

@@ -18,6 +18,7 @@ from services.ingester.sources.base import MAX_BATCH_POSTS, Batch, Malformed
 from services.ingester.sources.files import jsonl, table
 from services.ingester.sources.files.lines import DamagedFile, LineSource, open_lines
 from services.ingester.sources.files.records import malformed
+from services.ingester.sources.health import Health
 from services.ingester.sources.pace import Pace
 
 Reader: TypeAlias = Callable[[LineSource, str], Iterator[Post | Malformed]]
@@ -46,15 +47,17 @@ class ReplaySource:
         self._path = path
         self._reader = _READERS[suffix]
         self._pace = pace or Pace(per_minute)
+        self.health = Health(self.name)
 
-    async def batches(self) -> AsyncGenerator[Batch, None]:
+    async def batches(self, position: str | None = None) -> AsyncGenerator[Batch, None]:
         # Not in a thread: a task cancelled meanwhile would leave an open file to nobody.
         recording = _Recording(self._path, self._reader)
+        self.health.up()
         try:
             while items := await asyncio.to_thread(recording.read, MAX_BATCH_POSTS):
                 while items:
                     count = await self._pace.due(len(items))
-                    yield items[:count]
+                    yield Batch(items[:count])
                     items = items[count:]
         finally:
             recording.close()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from services.common.messages import Post
 from services.ingester.sources.base import MAX_BATCH_POSTS, Batch
+from services.ingester.sources.health import Health
 from services.ingester.sources.pace import Pace
 from services.ingester.sources.simulation.feed import Feed
 
@@ -23,13 +24,15 @@ class SimulateSource:
         self._pace = pace or Pace(per_minute)
         self._feed = Feed(seed, per_minute)
         self._run_id = secrets.token_hex(5)
+        self.health = Health(self.name)
 
-    async def batches(self) -> AsyncGenerator[Batch, None]:
+    async def batches(self, position: str | None = None) -> AsyncGenerator[Batch, None]:
+        self.health.up()
         number = 0
         while True:
             count = await self._pace.due(MAX_BATCH_POSTS)
             now = datetime.now(UTC)
-            yield [self._post(number + i, now) for i in range(count)]
+            yield Batch([self._post(number + i, now) for i in range(count)])
             number += count
 
     def _post(self, number: int, now: datetime) -> Post:

@@ -99,3 +99,20 @@ async def test_a_pace_that_never_has_to_wait_still_lets_others_run(per_minute: f
 def test_a_rate_that_is_none_is_refused(per_minute: float) -> None:
     with pytest.raises(ValueError, match="more than 0"):
         Pace(per_minute)
+
+
+@given(per_minute=st.floats(min_value=1.0, max_value=600_000.0), waits_s=st.lists(st.floats(0.0, 10.0), max_size=50))
+def test_what_cannot_wait_gets_no_more_than_the_rate_and_never_more_than_it_has(
+    per_minute: float, waits_s: list[float]
+) -> None:
+    time = FakeTime()
+    pace = time.pace(per_minute)
+    taken = 0
+    for wait_s in waits_s:
+        time.now_s += wait_s
+        some = pace.take(1_000)
+        assert 0 <= some <= 1_000
+        taken += some
+    assert taken <= 1 + sum(waits_s) * per_minute / 60.0 + 1e-3
+    assert time.sleeps_s == []
+    assert Pace(None).take(7) == 7

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
 from services.common.messages import Post
-from services.ingester.sources import open_source
+from services.ingester.sources import SourceOptions, open_source
 from services.ingester.sources.base import MAX_BATCH_POSTS, Malformed
 from services.ingester.sources.files import jsonl, records, table
 from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, open_lines
@@ -53,8 +53,8 @@ async def items_of(source: ReplaySource) -> list[Post | Malformed]:
     items: list[Post | Malformed] = []
     async with aclosing(source.batches()) as batches:
         async for batch in batches:
-            assert 1 <= len(batch) <= MAX_BATCH_POSTS
-            items.extend(batch)
+            assert 1 <= len(batch.items) <= MAX_BATCH_POSTS
+            items.extend(batch.items)
     return items
 
 
@@ -274,13 +274,13 @@ def test_a_missing_file_a_folder_and_unknown_or_incomplete_sources_are_refused(t
         ReplaySource(tmp_path / "folder.csv")
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         ReplaySource(tmp_path / ("x" * 300 + ".csv"))
-    with pytest.raises(ConfigurationError, match="known are replay, simulate"):
-        open_source("telepathy")
+    with pytest.raises(ConfigurationError, match=r"known are bluesky, .*simulate"):
+        open_source("telepathy", SourceOptions())
     with pytest.raises(ConfigurationError, match="--file"):
-        open_source("replay")
+        open_source("replay", SourceOptions())
     with pytest.raises(ConfigurationError, match="more than 0"):
-        open_source("simulate", rate_per_minute=float("nan"))
-    assert open_source("simulate", seed=1).name == "simulate"
+        open_source("simulate", SourceOptions(rate_per_minute=float("nan")))
+    assert open_source("simulate", SourceOptions(seed=1)).name == "simulate"
 
 
 async def test_a_rate_slices_what_was_read_ahead(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ async def test_a_rate_slices_what_was_read_ahead(tmp_path: Path) -> None:
         slept_s += seconds
 
     source = ReplaySource(path, pace=Pace(60.0, clock=lambda: slept_s, sleep=sleep))
-    sizes = [len(batch) async for batch in source.batches()]
+    sizes = [len(batch.items) async for batch in source.batches()]
     assert sizes == [1] * 5
     assert slept_s == pytest.approx(4.0)
 
@@ -311,7 +311,7 @@ async def test_memory_stays_flat_whatever_the_size(tmp_path: Path, name: str) ->
         async with aclosing(ReplaySource(path).batches()) as batches:
             count = 0
             async for batch in batches:
-                count += len(batch)
+                count += len(batch.items)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -35,8 +35,8 @@ async def posts_of(source: SimulateSource, count: int) -> list[Post]:
     posts: list[Post] = []
     async with aclosing(source.batches()) as batches:
         async for batch in batches:
-            assert 1 <= len(batch) <= MAX_BATCH_POSTS
-            posts.extend(item for item in batch if isinstance(item, Post))
+            assert 1 <= len(batch.items) <= MAX_BATCH_POSTS
+            posts.extend(item for item in batch.items if isinstance(item, Post))
             if len(posts) >= count:
                 break
     return posts[:count]

@@ -1,0 +1,79 @@
+"""What the ingester is told on its command line."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.common.errors import ConfigurationError
+
+EXAMPLES = """examples:
+  python -m services.ingester                                        simulated posts, POSTS_PER_MINUTE of them
+  python -m services.ingester --source replay --file posts.jsonl     a file, as fast as the workers follow
+  python -m services.ingester --source replay --file posts.csv.gz --rate 600
+  python -m services.ingester --source bluesky --language en         what Bluesky says right now (docs/sources.md)
+  python -m services.ingester --source bluesky --source simulate --rate bluesky=3000 --rate simulate=60
+"""
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.ingester",
+        description="Publishes posts to the stream. Settings come from the environment (.env.example lists them).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--source", action="append", metavar="NAME", help=f"{', '.join(LIVE)}, replay or simulate (the default)"
+    )
+    parser.add_argument("--file", type=Path, help="replay: JSON lines or CSV, plain or .gz")
+    parser.add_argument(
+        "--rate",
+        action="append",
+        metavar="[NAME=]RATE",
+        help="posts a minute of that source, or of each without one of its own; replay: without it, as fast as the "
+        "workers follow; live sources: what is above it is skipped",
+    )
+    parser.add_argument("--seed", type=int, help="simulate: the same seed gives the same posts")
+    add_live_arguments(parser)
+    given = parser.parse_args(arguments)
+    given.source = given.source or ["simulate"]
+    return given
+
+
+LIVE = ("bluesky",)
+_OF_LIVE = {
+    "language": ("CODE", "live sources: only posts in this language, as their authors say: en"),
+    "keyword": ("WORDS", "live sources: only posts with these words"),
+    "account": ("DID", "bluesky: only posts of this account: did:plc:…"),
+    "jetstream": ("URL", "bluesky: a server in place of Bluesky's own: wss://jetstream.example"),
+}
+
+
+def add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    """Each may be given several times."""
+    group = parser.add_argument_group("live sources (each of these may be given several times)")
+    for name, (metavar, text) in _OF_LIVE.items():
+        group.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
+
+
+def live_arguments(given: argparse.Namespace) -> list[str]:
+    """The same as a command line."""
+    return [part for name in _OF_LIVE for value in getattr(given, name) for part in (f"--{name}", value)]
+
+
+def rates(given: Sequence[str] | None, names: Sequence[str]) -> dict[str, float | None]:
+    """Posts a minute by source, None where nothing is said. ConfigurationError says what cannot be meant."""
+    found: dict[str, float] = {}
+    for text in given or ():
+        name, _, number = text.rpartition("=")
+        if name and name not in names:
+            raise ConfigurationError(f"--rate {text}: there is no --source {name} beside it")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise ConfigurationError(f"--rate {text}: expected a number, or as bluesky=600") from None
+        # Written so that NaN is refused, too.
+        if not 0 < found[name] < math.inf:
+            raise ConfigurationError(f"a rate is more than 0 posts per minute, not {number}")
+    return {name: found.get(name, found.get("")) for name in names}

@@ -1,0 +1,187 @@
+"""One source's posts on their way into the stream, whatever happens to the others."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+from prometheus_client import Counter
+
+from services.common.dead_letters import DeadLetter, DeadLetters
+from services.common.errors import ConfigurationError
+from services.common.logging import get_logger
+from services.common.messages import Post
+from services.common.retry import until_done
+from services.common.source_states import SourceStore
+from services.ingester.publisher import REFUSED, Publisher
+from services.ingester.sources.backoff import wait_s
+from services.ingester.sources.base import Batch, Malformed, Source
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+# Told that a post was deleted where it was written. It may be told again, also of posts that nobody has. Transient: it
+# is told again until it is done.
+OnDelete = Callable[[str], Awaitable[None]]
+
+DELETED = Counter("undertone_source_deletes_total", "Posts that a source says were deleted", ["source"])
+
+ROOM_POLL_S = 0.05
+# A source goes on some seconds before its position, so it need not be written more often.
+POSITION_INTERVAL_S = 1.0
+
+
+async def ignore(post_id: str) -> None:
+    """Deletions are counted, and change nothing yet."""
+
+
+class Intake:
+    """Reads a source to its end. `group`: that acknowledges what is buried."""
+
+    def __init__(
+        self,
+        source: Source,
+        publisher: Publisher,
+        dead: DeadLetters,
+        store: SourceStore,
+        stopping: asyncio.Event,
+        *,
+        group: str,
+        max_lag: int,
+        on_delete: OnDelete = ignore,
+    ) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._dead = dead
+        self._store = store
+        self._stopping = stopping
+        self._group = group
+        self._max_lag = max_lag
+        self._on_delete = on_delete
+        self._failures = 0
+        self._position_at = float("-inf")
+
+    async def run(self) -> None:
+        """Returns when the source has ended, or when the ingester is told to stop; a fault in between is logged and
+        the source begun again. ConfigurationError: it will not work as it was asked for.
+        """
+        health = self._source.health
+        while not self._stopping.is_set():
+            try:
+                await self._feed()
+                break
+            except ConfigurationError as error:
+                health.failed(str(error))
+                log.error("the source cannot go on", source=self._source.name, error=str(error))
+                raise
+            except Exception as error:
+                # A fault of ours, which must not end the other sources.
+                health.failed(f"{type(error).__name__}: {error}")
+                log.exception("the source failed; it is begun again", source=self._source.name)
+                await next_or_stop(asyncio.sleep(wait_s(self._failures)), self._stopping)
+                self._failures += 1
+        health.down()
+
+    async def _feed(self) -> None:
+        found: list[str | None] = []
+
+        async def find() -> None:
+            found.append(await self._store.read_position(self._source.name))
+
+        if not await until_done("position", find, self._stopping):
+            return
+        async with aclosing(self._source.batches(found[-1])) as batches:
+            batch = await next_or_stop(anext(batches, None), self._stopping)
+            while batch is not None and await self._deliver(batch):
+                self._failures = 0
+                batch = await next_or_stop(anext(batches, None), self._stopping)
+
+    async def _deliver(self, batch: Batch) -> bool:
+        """False if told to stop before everything was in the stream."""
+        posts = [item for item in batch.items if isinstance(item, Post)]
+        refused = [item for item in batch.items if isinstance(item, Malformed)]
+        return (
+            await self._bury(refused)
+            and await self._publish(posts)
+            # Behind the posts: one of them may be what was deleted.
+            and await self._hand_over(batch.deleted)
+            # Behind everything that it covers, in whatever step: it is never ahead of what is kept.
+            and await self._remember(batch.position)
+        )
+
+    async def _publish(self, posts: Sequence[Post]) -> bool:
+        # A batch may be larger than what may wait at all.
+        for start in range(0, len(posts), self._max_lag):
+            some = posts[start : start + self._max_lag]
+            if not (
+                await self._wait_for_room(len(some))
+                and await until_done("publish", partial(self._publisher.publish, some), self._stopping)
+            ):
+                return False
+            self._source.health.published(len(some))
+        return True
+
+    async def _bury(self, refused: Sequence[Malformed]) -> bool:
+        letters = [
+            DeadLetter(
+                "", {k.encode(): v.encode() for k, v in item.fields.items()}, item.reason, item.error, cut=item.cut
+            )
+            for item in refused
+        ]
+        for item in refused:
+            REFUSED.labels(item.reason).inc()
+            log.warning("not a post; it is among the dead letters", reason=item.reason, error=item.error)
+        return not letters or await until_done(
+            "dead letters", partial(self._dead.bury, letters, self._group), self._stopping
+        )
+
+    async def _wait_for_room(self, count: int) -> bool:
+        """Holds back while the workers have more posts before them than they may, and says so at both ends."""
+        told = False
+        room = False
+
+        async def ask() -> None:
+            nonlocal room
+            room = await self._publisher.has_room(count)
+
+        while await until_done("lag", ask, self._stopping):
+            if room:
+                if told:
+                    log.info("the workers have caught up enough; going on", source=self._source.name)
+                return True
+            if not told:
+                log.warning("waiting: the workers are behind", source=self._source.name, max_stream_lag=self._max_lag)
+                told = True
+            await asyncio.sleep(ROOM_POLL_S)
+        return False
+
+    async def _hand_over(self, deleted: Sequence[str]) -> bool:
+        for post_id in deleted:
+            if not await until_done("delete", partial(self._on_delete, post_id), self._stopping):
+                return False
+            DELETED.labels(self._source.name).inc()
+        return True
+
+    async def _remember(self, position: str | None) -> bool:
+        if position is None or time.monotonic() - self._position_at < POSITION_INTERVAL_S:
+            return True
+        done = await until_done(
+            "position", partial(self._store.write_position, self._source.name, position), self._stopping
+        )
+        self._position_at = time.monotonic()
+        return done
+
+
+async def next_or_stop(item: Awaitable[T], stopping: asyncio.Event) -> T | None:
+    """The item, or None if the ingester is told to stop while it waits for it."""
+    waiting = asyncio.ensure_future(item)
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({waiting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if waiting.done():
+        return waiting.result()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    return None
