@@ -34,11 +34,11 @@ from services.common.messages import (
     encode_message,
     encode_post,
 )
+from services.common.publish_traces import publishing
 from services.common.traces import child, shared, traced_by
 from services.inference.analyzer import Course, Inferred
 from services.inference.batching import plan_batches
 from services.inference.tokenizer import PostTokenizer
-from services.ingester.post_traces import publishing
 from services.ingester.sources.bluesky import events
 from services.ingester.sources.filters import Filters
 from services.triton.backends.onnxruntime.length_groups import groups

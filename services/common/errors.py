@@ -26,8 +26,12 @@ class Rejected(UndertoneError):
 
 
 class MalformedPost(UndertoneError):
-    """A stream entry or a line of a file that is no post. `reason` is a short, countable code."""
+    """A stream entry or a line of a file that is no post. `reason` is a short, countable code.
 
-    def __init__(self, reason: str, message: str) -> None:
+    `field`: the name of the one that is wrong; empty where it is none by itself.
+    """
+
+    def __init__(self, reason: str, message: str, field: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.field = field

@@ -162,20 +162,21 @@ def _text(name: str, raw: bytes | None, alias: bytes | None) -> str | None:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedPost("invalid_utf8", f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
+        message = f"{name} is not UTF-8: {error.reason} at byte {error.start}"
+        raise MalformedPost("invalid_utf8", message, name) from None
 
 
 def _bounded(name: str, value: str | None, limit: int, *, may_be_blank: bool = False) -> str:
     if value is None:
-        raise MalformedPost("missing_field", f"{name} is missing")
+        raise MalformedPost("missing_field", f"{name} is missing", name)
     if len(value) > limit:
-        raise MalformedPost("too_long", f"{name} has {len(value):,} characters, more than {limit:,}")
+        raise MalformedPost("too_long", f"{name} has {len(value):,} characters, more than {limit:,}", name)
     if "\x00" in value:
-        raise MalformedPost("nul_character", f"{name} has a NUL character, which PostgreSQL cannot store")
+        raise MalformedPost("nul_character", f"{name} has a NUL character, which PostgreSQL cannot store", name)
     if is_blank(value):
         if may_be_blank:
             return ""
-        raise MalformedPost("empty_field", f"{name} is empty, or nothing of it is seen")
+        raise MalformedPost("empty_field", f"{name} is empty, or nothing of it is seen", name)
     return value
 
 
@@ -198,13 +199,14 @@ _NO_MOMENTS = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(
 
 def _timestamp(value: str | None) -> datetime:
     if not value:
-        raise MalformedPost("missing_field", "created_at is missing")
+        raise MalformedPost("missing_field", "created_at is missing", "created_at")
     try:
         moment = datetime.fromisoformat(value)
         # A moment without an offset is UTC, as every source that leaves it out means it.
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise MalformedPost("invalid_timestamp", f"created_at is no ISO 8601 time: {value[:40]!r}") from None
+        message = f"created_at is no ISO 8601 time: {value[:40]!r}"
+        raise MalformedPost("invalid_timestamp", message, "created_at") from None
     if moment in _NO_MOMENTS:
-        raise MalformedPost("invalid_timestamp", f"created_at stands for no time: {value[:40]!r}")
+        raise MalformedPost("invalid_timestamp", f"created_at stands for no time: {value[:40]!r}", "created_at")
     return moment

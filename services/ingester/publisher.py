@@ -1,83 +1,29 @@
-"""Posts into the stream, as fast as the workers can follow."""
+"""The way into the stream, counted for Prometheus."""
 
-import time
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge
 
-from services.common.cluster import Client, execute, execute_replicated
-from services.common.errors import Transient
-from services.common.logging import get_logger
-from services.common.messages import Post, encode_post
-from services.common.shards import stream_of
-from services.common.streams import redis_errors, total_state
-from services.common.traces import TRACEPARENT
-from services.ingester.post_traces import publishing
-
-log = get_logger(__name__)
+from services.common import publisher
+from services.common.messages import Post
 
 PUBLISHED = Counter("undertone_ingester_posts_published_total", "Posts added to the stream")
 REFUSED = Counter("undertone_ingester_posts_refused_total", "What the source had and was no post", ["reason"])
 HEARTBEAT = Gauge("undertone_ingester_heartbeat_timestamp_seconds", "When the event loop last ran")
 HELD_BACK = Gauge("undertone_ingester_held_back", "1 while the ingester waits for the workers to catch up")
 
-LAG_CHECK_INTERVAL_S = 0.5
 
+class Publisher(publisher.Publisher):
+    """`published`: posts that it has added."""
 
-class Publisher:
-    """Adds posts to their streams. What it added twice, after a lost answer, the workers store once."""
-
-    def __init__(self, redis: Client, streams: Sequence[str], group: str, max_lag: int, min_replicas: int = 0) -> None:
-        """`max_lag`: of all streams together. `min_replicas`: that have to have a post, or it is not published."""
-        self._redis = redis
-        self._streams = streams
-        self._group = group
-        self._max_lag = max_lag
-        self._min_replicas = min_replicas
-        # Since replicas were missing: then a single post finds out whether they are back, not all of them each time.
-        self._probing = False
-        self._room = 0
-        self.published = 0
-        self._checked_at = float("-inf")
+    published = 0
 
     async def publish(self, posts: Sequence[Post]) -> None:
-        """One round trip. Transient if Redis is away or lacks replicas: nothing, some or all of them were added."""
-        if not posts:
-            return
-        targets = [stream_of(post.post_id.encode(), self._streams) for post in posts]
-        entries: list[dict[Any, Any]] = [dict(encode_post(post)) for post in posts]
-        with publishing(targets, posts) as traced, redis_errors():
-            for place, traceparent in traced.items():
-                entries[place][TRACEPARENT] = traceparent
-            if self._probing:
-                await self._add(dict(zip(targets, entries, strict=True)).items())
-            await self._add(list(zip(targets, entries, strict=True)))
-        self._room -= len(posts)
+        await super().publish(posts)
         PUBLISHED.inc(len(posts))
         self.published += len(posts)
 
-    async def _add(self, entries: Collection[tuple[str, dict[Any, Any]]]) -> None:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for stream, fields in entries:
-                # No MAXLEN: it drops entries that no worker has seen. The workers trim what they have processed.
-                pipeline.xadd(stream, fields)
-            if not self._min_replicas:
-                await execute(self._redis, pipeline)
-                return
-            self._probing = True
-            streams = {stream for stream, _ in entries}
-            have = await execute_replicated(self._redis, pipeline, streams, self._min_replicas)
-        if have < self._min_replicas:
-            raise Transient(f"only {have} of {self._min_replicas} replicas have the posts (REDIS_MIN_REPLICAS)")
-        self._probing = False
-
     async def has_room(self, count: int) -> bool:
-        """Whether `count` posts more keep the stream within its limit of unread ones. Transient if Redis is away."""
-        now = time.monotonic()
-        if self._room < count or now - self._checked_at > LAG_CHECK_INTERVAL_S:
-            state = await total_state(self._redis, self._streams, self._group)
-            self._room = self._max_lag - state.lag
-            self._checked_at = now
-        HELD_BACK.set(self._room < count)
-        return self._room >= count
+        room = await super().has_room(count)
+        HELD_BACK.set(not room)
+        return room

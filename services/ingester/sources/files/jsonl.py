@@ -1,9 +1,11 @@
 """JSON Lines: one object a line."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 
+from services.common.errors import MalformedPost
 from services.common.messages import Post
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, LineSource, lines
@@ -23,6 +25,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Record)
+_FIELD_OF = re.compile(r"at `\$\.(\w+)`")
 
 
 def read(file: LineSource, file_name: str) -> Iterator[Post | Malformed]:
@@ -36,18 +39,27 @@ def _item(line: Line, place: str) -> Post | Malformed:
     if line.too_long:
         return unreadable("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes", place, line.raw)
     try:
-        record = _decoder.decode(line.raw)
+        fields = fields_of(line.raw)
+    except MalformedPost as error:
+        return unreadable(error.reason, str(error), place, line.raw)
+    return to_post(fields, place)
+
+
+def fields_of(raw: bytes | msgspec.Raw, what: str = "the line") -> dict[str, str | None]:
+    """The fields of an object of JSON, named as in FIELDS. MalformedPost says why it is none, and calls it `what`."""
+    try:
+        record = _decoder.decode(raw)
     except msgspec.ValidationError as error:
-        return unreadable("wrong_type", str(error), place, line.raw)
+        found = _FIELD_OF.search(str(error))
+        raise MalformedPost("wrong_type", str(error), found[1] if found else "") from None
     except UnicodeDecodeError as error:
-        return unreadable("invalid_utf8", f"the line is not UTF-8: {error.reason}", place, line.raw)
+        raise MalformedPost("invalid_utf8", f"{what} is not UTF-8: {error.reason}") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        return unreadable("invalid_json", f"the line is no JSON object: {error}", place, line.raw)
-    fields = {
+        raise MalformedPost("invalid_json", f"{what} is no JSON object: {error}") from None
+    return {
         "post_id": None if record.post_id is None else str(record.post_id),
         "source": record.platform if record.source is None else record.source,
         "content": record.text if record.content is None else record.content,
         "author": record.author,
         "created_at": record.created_at,
     }
-    return to_post(fields, place)

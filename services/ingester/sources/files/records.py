@@ -24,18 +24,23 @@ ALIASES = {"platform": "source", "text": "content"}
 def to_post(fields: Mapping[str, str | None], place: str) -> Post | Malformed:
     """The post of `fields`, named as in FIELDS; `place` ("posts.csv line 7") goes into the dead letter's error."""
     try:
-        for name, value in fields.items():
-            if value is not None and not _encodable(value):
-                raise MalformedPost("invalid_utf8", f"{name} has characters that are not valid UTF-8")
-        return make_post(
-            post_id=fields.get("post_id") or derived_post_id(fields),
-            source=fields.get("source"),
-            content=fields.get("content"),
-            author=fields.get("author"),
-            created_at=fields.get("created_at"),
-        )
+        return post_of(fields)
     except MalformedPost as error:
         return malformed(error.reason, str(error), place, {name: value or "" for name, value in fields.items()})
+
+
+def post_of(fields: Mapping[str, str | None]) -> Post:
+    """The same; MalformedPost says what is wrong."""
+    for name, value in fields.items():
+        if value is not None and not _encodable(value):
+            raise MalformedPost("invalid_utf8", f"{name} has characters that are not valid UTF-8", name)
+    return make_post(
+        post_id=fields.get("post_id") or derived_post_id(fields),
+        source=fields.get("source"),
+        content=fields.get("content"),
+        author=fields.get("author"),
+        created_at=fields.get("created_at"),
+    )
 
 
 def malformed(reason: str, message: str, place: str, fields: Mapping[str, str]) -> Malformed:

@@ -3,8 +3,8 @@
 import pytest
 
 from services.common.errors import Transient
+from services.common.publish_traces import publishing
 from services.common.traces import context_of
-from services.ingester.post_traces import publishing
 from tests.posts import make_posts
 from tests.unit.traced import tracing
 
