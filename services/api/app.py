@@ -21,6 +21,7 @@ from services.api.routes import (
     dead_letters,
     exports,
     health,
+    ingest,
     journey,
     metrics,
     models,
@@ -99,6 +100,7 @@ def create_app(
     install_openapi(app)
     for module in (
         posts,
+        ingest,
         exports,
         journey,
         words,

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from services.api.feed.metrics import LiveMetrics
+from services.api.ingest.metrics import IngestMetrics
 from services.common.cluster import Client
 from services.common.metrics import start_at_zero
 from services.common.shards import registry
@@ -96,6 +97,7 @@ class ApiMetrics:
         for reason in get_args(AccessReason):
             self.access_refused.labels(reason, "")
         self.live = LiveMetrics(registry)
+        self.ingest = IngestMetrics(registry)
         self.posts_left_out = Counter(
             "undertone_feed_posts_left_out", "Posts that the live feed did not show: it was a sample", registry=registry
         )

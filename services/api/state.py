@@ -20,6 +20,8 @@ from services.api.feed.broadcast import Broadcaster
 from services.api.feed.counts import INTERVAL_S, LiveCounts
 from services.api.feed.push_trace import pushing
 from services.api.feed.subscription import Subscription
+from services.api.ingest.intake import Intake
+from services.api.ingest.repeats import Repeats
 from services.api.metrics import ApiMetrics
 from services.api.periodic import Periodic, Work
 from services.api.queries.connection import SERVER_LIMITS
@@ -31,6 +33,7 @@ from services.common.cluster import Client, ping
 from services.common.database import PLANNING, open_pool
 from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
+from services.common.publisher import Publisher
 from services.common.retry import until_done
 from services.common.settings import Settings
 from services.common.streams import open_client, redis_errors
@@ -89,6 +92,7 @@ class State:
     counts: LiveCounts
     caches: Caches
     exports: Slots
+    intake: Intake
     probes: Probes
     rule: Rule
     alerts: Periodic
@@ -200,6 +204,19 @@ def build_state(
         counts=counts,
         caches=open_caches(),
         exports=Slots(settings.api_exports_at_once),
+        intake=Intake(
+            Publisher(
+                redis,
+                settings.streams,
+                settings.redis_consumer_group,
+                settings.max_stream_lag,
+                settings.redis_min_replicas,
+            ),
+            metrics.ingest,
+            Slots(settings.api_ingests_at_once, "requests are sending posts"),
+            Repeats(redis, settings.streams),
+            max_lag=settings.max_stream_lag,
+        ),
         probes=Probes(
             database=probe("database", lambda: check_tables(pool)),
             redis=probe("redis", ping_redis),

@@ -206,6 +206,22 @@ class Settings(BaseSettings):
     api_exports_at_once: int = Field(
         2, ge=1, le=100, description="files of posts that may be downloaded at once; further requests for one get 429"
     )
+    api_ingests_at_once: int = Field(
+        8, ge=1, le=1_000, description="requests that send posts (POST /api/posts) at once; further ones get 429"
+    )
+    api_ingest_max_posts: int = Field(10_000, ge=1, le=100_000, description="posts in one of them; more are refused")
+    api_ingest_max_body_bytes: int = Field(
+        2_000_000,
+        ge=1_000,
+        le=100_000_000,
+        description="its body, where that is one post or an array; larger ones get 413. Each may hold so much memory",
+    )
+    api_ingest_max_stream_bytes: int = Field(
+        32_000_000,
+        ge=1_000,
+        le=10_000_000_000,
+        description="its body, where that is a stream of lines (NDJSON), of which a piece is in memory at a time",
+    )
     websocket_queue_size: int = Field(
         256, ge=1, le=100_000, description="messages waiting for one browser; beyond it the oldest are dropped"
     )

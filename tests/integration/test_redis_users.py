@@ -120,9 +120,16 @@ async def test_the_api_hears_watches_and_looks_after_dead_letters_and_is_refused
             assert answer.status_code == 200, answer.text
         assert (await api.get("/api/dead-letters"))["total"] == 0
         assert sum([len(await entries(admin, stream)) for stream in as_api.streams]) == 2
+        posts = [encode_post(post) for post in make_posts(20, seed=1)]
+        for key in ("one", "one", "two"):
+            answer = await api.http.post("/api/posts", json=posts, headers={"Idempotency-Key": key})
+            assert answer.status_code == 202, answer.text
+        refused = await api.http.post("/api/posts", json=posts[:1], headers={"Idempotency-Key": "two"})
+        assert refused.status_code == 422
+        assert sum([len(await entries(admin, stream)) for stream in as_api.streams]) == 2 + 40
 
         async def measured() -> bool:
-            return "undertone_stream_lag 2.0" in (await api.http.get("/metrics")).text
+            return "undertone_stream_lag 42.0" in (await api.http.get("/metrics")).text
 
         await eventually(measured, "it sees what waits in the stream")
         # As it does when an alert is raised: to itself, too.
@@ -217,6 +224,8 @@ REFUSED = {
         ("XGROUP", "CREATE", STREAM, "g", "0"),
         ("XADD", dead_letter_stream(STREAM), "*", "a", "b"),
         ("HSET", f"{STREAM}:sources", "bluesky", "{}"),
+        ("DEL", f"{STREAM}:idempotency"),
+        ("HGETALL", f"{STREAM}:idempotency"),
     ),
     "monitor": (
         ("XADD", STREAM, "*", "a", "b"),

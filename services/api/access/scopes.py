@@ -17,6 +17,7 @@ PUBLIC: Need = frozenset()
 READ: Need = frozenset({"read"})
 # Sends texts and changes nothing here. Also what no route answers: it takes a key to hear of that.
 ASK: Need = frozenset({"read", "ingest"})
+INGEST: Need = frozenset({"ingest"})
 ADMIN: Need = frozenset({"admin"})
 
 # By method and template; WS: a live connection, *: any method. HEAD is as GET.
@@ -47,6 +48,7 @@ NEEDS: dict[str, Need] = {
     "GET /api/dead-letters/{letter_id}": READ,
     "GET /api/inference": READ,
     "GET /api/models": READ,
+    "POST /api/posts": INGEST,
     "POST /api/analyze": ASK,
     "* /predict": ASK,
     "* /models/{model}/predict": ASK,

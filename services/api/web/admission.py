@@ -14,6 +14,8 @@ PATHS = "/api/"
 FREE_PATHS = frozenset(
     {"/api/health", "/api/inference", "/api/openapi.json", "/api/analyze", "/api/models", "/api/session"}
 )
+# It needs no database either, and may take a minute; how many there are at once is limited by itself (intake.py).
+FREE = ("POST", "/api/posts")
 # Any of these, so that those who were refused together do not come back together.
 RETRY_AFTER_S = (1, 2, 3)
 
@@ -75,7 +77,7 @@ class Admission:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(PATHS) or scope["path"] in FREE_PATHS:
+        if scope["type"] != "http" or _is_free(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
         try:
@@ -104,3 +106,7 @@ class Admission:
             await self._app(scope, receive, send_and_give_back)
         finally:
             give_back()
+
+
+def _is_free(method: str, path: str) -> bool:
+    return not path.startswith(PATHS) or path in FREE_PATHS or (method, path) == FREE

@@ -36,8 +36,13 @@ TEI_ERROR_TYPES = {429: "Overloaded", 503: "Unhealthy"}
 class FieldError(BaseModel):
     """What is wrong with one field of the request."""
 
+    model_config = ConfigDict(json_schema_mode_override="validation")
+
     field: str = Field(description="Its name; of a field within others with dots: `texts.3`", examples=["limit"])
     message: str = Field(examples=["Input should be less than or equal to 100"])
+    reason: str | None = Field(
+        default=None, description="Of a post that is none, for programs; absent otherwise", examples=["too_long"]
+    )
 
 
 class Problem(BaseModel):
@@ -103,5 +108,5 @@ def problem(
         "request_id": current_request_id(),
     }
     if errors:
-        body["errors"] = [error.model_dump() for error in errors]
+        body["errors"] = [error.model_dump(exclude_none=True) for error in errors]
     return JSONResponse(body, status, headers=NOT_KEPT | dict(headers or {}), media_type=MEDIA_TYPE)

@@ -23,6 +23,9 @@ log = get_logger(__name__)
 
 # A request has to be here, whole, so long after the connection or its first byte. The longest is a few kilobytes.
 REQUEST_TIMEOUT_S = 10.0
+# But one with posts, which may be many.
+UPLOAD_TIMEOUT_S = 60.0
+UPLOAD = ("POST", "/api/posts")
 # A client that reads nothing of a long answer for so long, or not the end of it, loses the connection.
 ANSWER_TIMEOUT_S = 30.0
 # Connections beyond the server's limit get 503 in words; beyond so many more, which would be open files, not even that.
@@ -55,6 +58,7 @@ class HttpProtocol(H11Protocol):
     _is_http = True
     _awaited: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
+    _has_more_time = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn declares it
         super().connection_made(transport)
@@ -88,13 +92,24 @@ class HttpProtocol(H11Protocol):
         if not self._is_http or self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._stop_awaiting()
         elif self._awaited is None:
-            self._awaited = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
+            self._awaited = self.loop.call_later(REQUEST_TIMEOUT_S, self._is_late)
+
+    def _is_late(self) -> None:
+        is_body = self.conn.their_state is h11.SEND_BODY and not self.cycle.response_started
+        if is_body and not self._has_more_time and (self.scope["method"], self.scope["path"]) == UPLOAD:
+            # The route says it in words a moment before.
+            more_s = UPLOAD_TIMEOUT_S - REQUEST_TIMEOUT_S + 1.0
+            self._has_more_time = True
+            self._awaited = self.loop.call_later(more_s, self.transport.abort)
+        else:
+            self.transport.abort()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._is_http = False
         super().handle_websocket_upgrade(event)
 
     def _stop_awaiting(self) -> None:
+        self._has_more_time = False
         if self._awaited is not None:
             self._awaited.cancel()
             self._awaited = None

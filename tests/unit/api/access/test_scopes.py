@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from services.api.access.scopes import ADMIN, ASK, NEEDS, PUBLIC, READ, Need, Needs, need_of, routes_of
+from services.api.access.scopes import ADMIN, ASK, INGEST, NEEDS, PUBLIC, READ, Need, Needs, need_of, routes_of
 from services.api.metrics import ApiMetrics
 from services.api.web.unknown import METHODS
 from services.common.api_keys import SCOPES
@@ -20,11 +20,13 @@ ASKING = {"/predict", "/models/{model}/predict", "/api/analyze", "/api/{path:pat
 
 
 def expected(method: str, template: str) -> Need:
-    """The rule in words: reading needs read, asking the models read or ingest, changing anything admin."""
+    """The rule in words: reading needs read, asking the models read or ingest, publishing ingest, the rest admin."""
     if template in PUBLIC_TEMPLATES:
         return PUBLIC
     if template in ASKING:
         return ASK
+    if (method, template) == ("POST", "/api/posts"):
+        return INGEST
     return READ if method in ("GET", "HEAD", "WS") or template in READING_POSTS else ADMIN
 
 

@@ -141,7 +141,7 @@ async def test_what_tells_of_an_overload_needs_no_permit(
     await asyncio.gather(*requests)
 
 
-@pytest.mark.parametrize("path", ["/api/posts", "/api/dead-letters", "/api/dead-letters/1/retry", "/api/unknown"])
+@pytest.mark.parametrize("path", ["/api/sources", "/api/dead-letters", "/api/dead-letters/1/retry", "/api/unknown"])
 async def test_every_other_route_of_the_api_needs_one(
     work: Work, admitted: tuple[httpx.AsyncClient, ApiMetrics], path: str
 ) -> None:
@@ -152,6 +152,17 @@ async def test_every_other_route_of_the_api_needs_one(
     work.may_answer.set()
     await request
     assert sample(metrics, "at_work") == 0
+
+
+async def test_reading_posts_needs_one_and_sending_them_has_a_limit_of_its_own(
+    work: Work, admitted: tuple[httpx.AsyncClient, ApiMetrics]
+) -> None:
+    client, metrics = admitted
+    requests = [asyncio.create_task(client.request(method, "/api/posts")) for method in ("GET", "POST", "POST")]
+    await turn()
+    assert (work.running, sample(metrics, "at_work")) == (3, 1)
+    work.may_answer.set()
+    await asyncio.gather(*requests)
 
 
 async def test_who_reads_the_answer_slowly_holds_no_permit(

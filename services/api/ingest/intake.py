@@ -1,0 +1,96 @@
+"""Items into the stream, and what becomes of each."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from services.api.exports.slots import Slots
+from services.api.ingest.body import Raw
+from services.api.ingest.metrics import IngestMetrics
+from services.api.ingest.repeats import Repeats
+from services.api.schemas.ingest import Result
+from services.common.errors import MalformedPost, UndertoneError
+from services.common.messages import MAX_POST_ID_CHARS, Post
+from services.common.publisher import Publisher
+from services.ingester.sources.files.jsonl import fields_of
+from services.ingester.sources.files.lines import MAX_LINE_BYTES
+from services.ingester.sources.files.records import post_of
+
+
+class Behind(UndertoneError):
+    """The workers have as many posts before them as may be."""
+
+
+class Intake:
+    """The way in of one API process. `repeats`: what was answered before."""
+
+    def __init__(
+        self, publisher: Publisher, metrics: IngestMetrics, slots: Slots, repeats: Repeats, *, max_lag: int
+    ) -> None:
+        self.metrics = metrics
+        self.repeats = repeats
+        self._slots = slots
+        self._publisher = publisher
+        self._max_lag = max_lag
+        # A publisher remembers of one request whether replicas have answered.
+        self._turn = asyncio.Lock()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of those that there are for requests with posts; HTTPException (429) if there is none."""
+        if self._slots.are_taken:
+            self.metrics.refused.labels("full").inc()
+        with self._slots.one():
+            yield
+
+    async def require_room(self, count: int) -> None:
+        """Behind if the stream has none for `count` posts more; Transient if Redis is away.
+
+        An empty stream has room for any request: it could never be sent otherwise.
+        """
+        if not await self._publisher.has_room(min(count, self._max_lag)):
+            raise Behind("the workers are behind")
+
+    async def publish(self, posts: Sequence[Post]) -> None:
+        """Transient if not all of them may be in the stream."""
+        async with self._turn:
+            await self._publisher.publish(posts)
+
+
+class Items:
+    """The items of one request. Those with the post_id of one before are not published again."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        # Items of which everything was done.
+        self.done = 0
+        self._ids: set[str] = set()
+
+    def judge(self, raws: Sequence[Raw]) -> list[Post]:
+        """The posts that are to be published; each item has its result."""
+        posts: list[Post] = []
+        for index, raw in enumerate(raws, len(self.results)):
+            fields: dict[str, str | None] = {}
+            try:
+                fields = _fields(raw)
+                post = post_of(fields)
+            except MalformedPost as error:
+                self.results.append(_rejected(index, error, fields.get("post_id")))
+                continue
+            is_new = post.post_id not in self._ids
+            self.results.append(Result(index, "accepted" if is_new else "duplicate", post.post_id))
+            if is_new:
+                self._ids.add(post.post_id)
+                posts.append(post)
+        return posts
+
+
+def _fields(raw: Raw) -> dict[str, str | None]:
+    if len(memoryview(raw)) > MAX_LINE_BYTES:
+        raise MalformedPost("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes")
+    return fields_of(raw, "it")
+
+
+def _rejected(index: int, error: MalformedPost, post_id: str | None) -> Result:
+    known = post_id if post_id and len(post_id) <= MAX_POST_ID_CHARS and error.field != "post_id" else None
+    return Result(index, "rejected", known, error.reason, error.field or None, str(error))
