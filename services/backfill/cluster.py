@@ -20,12 +20,12 @@ import ray.data
 from numpy.typing import NDArray
 
 import services
-from services.backfill.columns import Columns
-from services.backfill.inputs import Input
+from services.archives.columns import Columns
+from services.archives.inputs import Input
+from services.archives.reading import Block, blocks
 from services.backfill.onnx_runtime import open_in_process
 from services.backfill.order import Order
 from services.backfill.output import Output, Summary
-from services.backfill.reading import Block, blocks
 from services.backfill.scoring import Scorer, open_scorer
 from services.common.errors import ConfigurationError, UndertoneError
 from services.common.logging import configure_logging

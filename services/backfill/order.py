@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.backfill.columns import Columns
-from services.backfill.inputs import Input
+from services.archives.columns import Columns
+from services.archives.inputs import Input
 from services.common.settings import Settings
 
 

@@ -24,7 +24,7 @@ import pyarrow
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import parquet
 
-from services.backfill.reading import Refusal
+from services.archives.reading import Refusal
 from services.common.errors import ConfigurationError, Transient
 from services.common.messages import Analysis
 

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 
-from services.backfill.columns import Columns
-from services.backfill.inputs import find
+from services.archives.columns import Columns
+from services.archives.reading import check
+from services.archives.stores import find
 from services.backfill.onnx_runtime import open_in_process
 from services.backfill.order import Order
 from services.backfill.output import Output, Summary
-from services.backfill.reading import check
 from services.cli.progress import Progress
 from services.cli.server import find_postgres
 from services.common.errors import ConfigurationError, Transient

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from services.archives.reading import Block, Record, Refusal
 from services.backfill.output import Output, Summary
-from services.backfill.reading import Block, Record, Refusal
 from services.common.circuit import Circuit
 from services.common.database import database_errors, open_pool
 from services.common.errors import Rejected, Transient

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from tests.conftest import ROOT
 from tests.system import alive
-from tests.unit.backfill.archives import rows, write
+from tests.unit.archives.files import rows, write
 from tests.waiting import eventually
 
 # Against hanging: a quiet machine needs half a minute for the longest.

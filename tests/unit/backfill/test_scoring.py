@@ -9,15 +9,15 @@ import msgspec
 import pytest
 from pyarrow import parquet
 
+from services.archives.reading import Block
 from services.backfill.onnx_runtime import open_in_process
 from services.backfill.output import Output
-from services.backfill.reading import Block
 from services.backfill.scoring import Scorer
 from services.common.errors import ConfigurationError, Rejected, Transient
 from services.common.messages import Analysis
 from services.common.settings import Settings
 from tests.conftest import ROOT
-from tests.unit.backfill.archives import read, write
+from tests.unit.archives.files import read, write
 
 OPTIONS: dict[str, Any] = {"inputs": ["a"], "block_rows": 3}
 

@@ -48,15 +48,16 @@ class Rows:
     that follow up to the next quote. Where quote after quote is not closed, rows of several lines count as bad, too.
     """
 
-    def __init__(self, source: Iterator[Line]) -> None:
+    def __init__(self, source: Iterator[Line], *, delimiter: str = ",") -> None:
         self._source = source
+        self._delimiter = delimiter
         # Lines with how often they were read.
         self._again: deque[tuple[Line, int]] = deque()
         self._taken: list[tuple[Line, int]] = []
         self._taken_bytes = 0
 
     def __iter__(self) -> Iterator[tuple[Line, list[str] | csv.Error]]:
-        reader = csv.reader(self._texts(), strict=True)
+        reader = self._reader()
         while True:
             self._taken, self._taken_bytes = [], 0
             try:
@@ -67,11 +68,14 @@ class Rows:
                 (first, _), *rest = self._taken
                 self._again.extendleft(reversed(rest))
                 # A generator that has raised is over, so the reader needs a new one.
-                reader = csv.reader(self._texts(), strict=True)
+                reader = self._reader()
                 yield first, error
                 continue
             if row:
                 yield self._taken[0][0], row
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._texts(), delimiter=self._delimiter, strict=True)
 
     def _texts(self) -> Iterator[str]:
         while True:

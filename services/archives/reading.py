@@ -6,11 +6,9 @@ from contextlib import closing
 from itertools import islice
 
 import msgspec
-import pyarrow
-from pyarrow import parquet
 
-from services.backfill.columns import Columns
-from services.backfill.inputs import Input, TextFile, open_raw
+from services.archives.columns import Columns
+from services.archives.inputs import Input, TextFile, with_extra
 from services.common.errors import ConfigurationError, Transient
 from services.common.messages import Post
 from services.ingester.sources.base import Malformed
@@ -20,9 +18,6 @@ from services.ingester.sources.files.table import Rows
 
 # A block ends early rather than to hold more: texts may be 40,000 characters long.
 MAX_BLOCK_CHARS = 16_000_000
-# Read from a Parquet file at once; also what a block of it may be cut into.
-PARQUET_ROWS = 1_024
-
 _decoder = msgspec.json.Decoder(dict[str, object])
 
 
@@ -95,7 +90,7 @@ def blocks(
             records = upcoming
             upcoming = _records(reading.items, rows)
             is_last = not upcoming
-            position = file.size if is_last else reading.position
+            position = file.size if is_last and file.size else reading.position
             if at in finished:
                 yield _empty(number, at, is_last=is_last, size=position - before)
             else:
@@ -154,17 +149,10 @@ class _Reading:
             self._text.close()
 
     def _items(self) -> Generator[Item, None, None]:
-        row = 0
         try:
-            records = self._parquet() if self._text is None else self._lines(self._text)
-            for row, item in records:
-                yield row, item
+            yield from self._parquet() if self._text is None else self._lines(self._text)
         except DamagedFile as error:
             yield error.line_number, self._damaged(error.line_number, str(error))
-        except pyarrow.ArrowInvalid as error:
-            if row == 0:
-                raise ConfigurationError(f"{self._file.url} is no Parquet file: {error}") from None
-            yield row + 1, self._damaged(row + 1, f"the file cannot be read beyond this row: {error}")
 
     def _damaged(self, row: int, error: str) -> Malformed:
         return malformed("damaged_file", error, self._place(row), {})
@@ -173,7 +161,7 @@ class _Reading:
         return f"{self._file.name} {'row' if self._text is None else 'line'} {row}"
 
     def _lines(self, file: LineSource) -> Iterator[Item]:
-        return self._csv(file) if self._file.format == "csv" else self._jsonl(file)
+        return self._jsonl(file) if self._file.format == "jsonl" else self._csv(file)
 
     def _jsonl(self, file: LineSource) -> Iterator[Item]:
         for line in lines(file):
@@ -196,7 +184,7 @@ class _Reading:
 
     def _csv(self, file: LineSource) -> Iterator[Item]:
         header: list[str] | None = None
-        for first, row in Rows(lines(file)):
+        for first, row in Rows(lines(file), delimiter="\t" if self._file.format == "tsv" else ","):
             place = self._place(first.number)
             if header is None:
                 header = [name.strip() for name in row] if isinstance(row, list) else []
@@ -213,16 +201,10 @@ class _Reading:
                 yield first.number, self._columns.post(dict(zip(header, row, strict=True)), place)
 
     def _parquet(self) -> Iterator[Item]:
-        with closing(open_raw(self._file)) as raw, parquet.ParquetFile(raw) as table:
-            names = table.schema_arrow.names
-            self._require(names)
-            wanted = [name for name in names if name in self._columns.wanted()]
-            row = 0
-            for batch in table.iter_batches(PARQUET_ROWS, columns=wanted, use_threads=False):
-                for record in batch.to_pylist():
-                    row += 1
-                    yield row, self._columns.post(record, self._place(row))
-                self._done = row / max(1, table.metadata.num_rows)
+        records = with_extra("services.archives.parquet").records
+        for row, (record, done) in enumerate(records(self._file, self._columns.wanted(), self._require), 1):
+            self._done = done
+            yield row, self._columns.post(record, self._place(row))
 
     def _require(self, names: list[str]) -> None:
         twice = sorted({name for name in self._columns.wanted() if names.count(name) > 1})

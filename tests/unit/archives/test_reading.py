@@ -7,13 +7,13 @@ from pathlib import Path
 import pyarrow
 import pytest
 
-from services.backfill.columns import Columns
-from services.backfill.inputs import find
-from services.backfill.reading import check
+from services.archives.columns import Columns
+from services.archives.reading import check
+from services.archives.stores import find
 from services.common.errors import ConfigurationError
-from tests.unit.backfill.archives import USUAL, read, rows, write
+from tests.unit.archives.files import USUAL, read, rows, write
 
-NAMES = ["a.jsonl", "a.ndjson", "a.jsonl.gz", "a.jsonl.zst", "a.csv", "a.csv.gz", "a.csv.zst", "a.parquet"]
+NAMES = ["a.jsonl", "a.ndjson", "a.jsonl.gz", "a.jsonl.zst", "a.csv", "a.csv.gz", "a.csv.zst", "a.tsv.gz", "a.parquet"]
 TIMED = Columns({"content": "body", "post_id": "key", "created_at": "at"}, source="archive", whole=True)
 
 

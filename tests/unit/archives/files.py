@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow
 from pyarrow import parquet
 
-from services.backfill.columns import Columns
-from services.backfill.inputs import find
-from services.backfill.reading import Block, blocks
+from services.archives.columns import Columns
+from services.archives.reading import Block, blocks
+from services.archives.stores import find
 
 Rows = Sequence[Mapping[str, object]]
 USUAL = Columns({})
@@ -34,9 +34,9 @@ def write(path: Path, content: Rows | bytes) -> Path:
 
 
 def _encoded(path: Path, content: Rows) -> bytes:
-    if ".csv" in path.suffixes:
+    if {".csv", ".tsv"} & {*path.suffixes}:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(content[0]))
+        writer = csv.DictWriter(text, list(content[0]), delimiter="\t" if ".tsv" in path.suffixes else ",")
         writer.writeheader()
         writer.writerows(content)
         return text.getvalue().encode()
