@@ -73,7 +73,7 @@ def blocks(
     rows: int,
     finished: frozenset[int] = frozenset(),
     whole: bool = False,
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Every block of input `number`, each of `rows` records or fewer.
 
     Of those in `finished` only their numbers come; `whole` says that these are all. ConfigurationError if the file

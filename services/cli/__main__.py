@@ -17,6 +17,7 @@ from services.cli.server import Server, find_redis
 from services.common.errors import ConfigurationError, Transient, UndertoneError
 from services.common.settings import Settings, read_settings
 from services.common.streams import open_client
+from services.importing import run as imports
 
 NOT_ALL, COULD_NOT_BEGIN, INTERRUPTED = 1, 2, 130
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     settings = read_settings()
     if options.area != "dead":
-        return keys.run(settings, options) if options.area == "keys" else _backfill(settings, options)
+        return {"keys": keys.run, "import": imports.run, "backfill": _backfill}[options.area](settings, options)
     server = find_redis(settings)
     if options.command == "list":
         return _on(server, settings, options, Work.list)

@@ -28,6 +28,12 @@ BACKFILL_EXAMPLES = {
     "archive/ --output scored --postgres": "stored in PostgreSQL, too; a post counts once",
     "s3://bucket/archive --output s3://bucket/scored --address ray-head:6379": "by a cluster of Ray",
 }
+IMPORT_EXAMPLES = {
+    "posts.jsonl.gz": "a file into the stream, as fast as the workers follow",
+    "2019-*.csv --text-column body --source reddit": "files with a column of another name, and without a source",
+    "posts.parquet --rejects /tmp": "what is no post goes there, and not beside the file",
+    "- --format tsv.zst < posts.tsv.zst": "what is piped",
+}
 # The field of a post, its option, and what is taken without that.
 COLUMNS = {
     "content": ("text", "content or text"),
@@ -40,6 +46,10 @@ BACKFILL_STATUS = (
     "A backfill that was stopped goes on where it was when the same command is given again.\n\n"
     "exit status: 0 done; 1 done, but records were refused; 2 could not begin or go on; 130 interrupted"
 )
+IMPORT_STATUS = (
+    "An import that was stopped goes on where it was when the same command is given again.\n\n"
+    "exit status: 0 done; 1 done, but records were refused; 2 could not begin or go on; 130 interrupted"
+)
 MAX_BLOCK_ROWS, MAX_PROCESSES = 100_000, 10_000
 STATUS = "exit status: 0 done; 1 not all of it (a letter is gone, or was skipped); 2 could not begin; 130 interrupted"
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -50,7 +60,7 @@ def parse(arguments: Sequence[str] | None = None, *, prog: str = "undertone") ->
     """`area` and `command` say what to do; `filter` is what the options ask for; `ids` and `all` where they apply."""
     parser = _parser(prog)
     options = parser.parse_args(arguments)
-    if options.area == "backfill":
+    if options.area in ("backfill", "import"):
         columns = {name: getattr(options, f"column_{name}") for name in COLUMNS}
         options.columns = {name: column for name, column in columns.items() if column}
     if "reason" not in options:
@@ -95,6 +105,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _action(commands.add_parser("replay", help="publish them again; a letter that is not whole is skipped"))
     _action(commands.add_parser("drop", help="throw them away, for good"))
     _keys(areas, prog)
+    _import(areas, prog)
     _backfill(areas, prog)
     return parser
 
@@ -116,6 +127,33 @@ def _keys(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: st
     _json(commands.add_parser("check", help="read a key from standard input and say whose it is"))
 
 
+def _import(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: str) -> None:
+    lines = "\n".join(f"  {prog} import {command}\n      {what}" for command, what in IMPORT_EXAMPLES.items())
+    importing = areas.add_parser(
+        "import",
+        help="files of posts into the stream",
+        description="Publishes the posts of files: JSON Lines, CSV and TSV, plain, .gz or .zst, and Parquet. .zst and "
+        "Parquet need the extra `archives`.",
+        epilog=f"examples:\n{lines}\n\n{IMPORT_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    importing.add_argument("paths", nargs="+", metavar="FILE", help="files; -: standard input")
+    importing.add_argument("--format", default="", metavar="SUFFIXES", help="of standard input, as jsonl or csv.gz")
+    _columns(importing)
+    importing.add_argument(
+        "--rejects", default="", metavar="FOLDER", help="where FILE.rejects.jsonl goes; default: beside the file"
+    )
+    importing.add_argument("--again", action="store_true", help="from the beginning, also what was imported before")
+
+
+def _columns(parser: argparse.ArgumentParser) -> None:
+    for field, (option, names) in COLUMNS.items():
+        parser.add_argument(
+            f"--{option}-column", dest=f"column_{field}", metavar="NAME", help=f"column of it; default: {names}"
+        )
+    parser.add_argument("--source", default="", metavar="TEXT", help="source of posts that have none, as reddit")
+
+
 def _backfill(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog: str) -> None:
     lines = "\n".join(f"  {prog} backfill {command}\n      {what}" for command, what in BACKFILL_EXAMPLES.items())
     backfill = areas.add_parser(
@@ -135,11 +173,7 @@ def _backfill(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog
         help="who computes: the Triton of TRITON_URL, or ONNX Runtime in these processes; default: %(default)s",
     )
     backfill.add_argument("--postgres", action="store_true", help="store posts in the database of the settings, too")
-    for field, (option, names) in COLUMNS.items():
-        backfill.add_argument(
-            f"--{option}-column", dest=f"column_{field}", metavar="NAME", help=f"column of it; default: {names}"
-        )
-    backfill.add_argument("--source", default="", metavar="TEXT", help="source of posts that have none, as reddit")
+    _columns(backfill)
     backfill.add_argument(
         "--block-rows",
         type=_number(MAX_BLOCK_ROWS),

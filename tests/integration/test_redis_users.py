@@ -23,6 +23,7 @@ from tests.integration.redis_users import START, USERS, password_of, redis_with_
 from tests.integration.test_api_live import publish as announce
 from tests.integration.test_api_live import receive
 from tests.integration.test_api_server import running_api
+from tests.integration.test_import import imported
 from tests.integration.test_ingester import write
 from tests.integration.test_worker import BAD
 from tests.jetstream_server import commit, jetstream
@@ -96,6 +97,19 @@ async def test_posts_go_all_the_way_and_nobody_is_refused_anything(
     for stream in streams:
         assert [each["name"] for each in await admin.xinfo_consumers(stream, group)] == [b"dead-worker"]
     assert sum([await admin.xlen(dead_letter_stream(stream)) for stream in streams]) == 2 + len(BAD)
+    assert await admin.acl_log() == []
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_the_ingester_imports_files_and_is_refused_nothing(
+    settings: Settings, port: int, admin: Redis, tmp_path: Path, shards: int
+) -> None:
+    as_ingester = settings_as(settings, port, "ingester", shards)
+    file = write(tmp_path / "posts.jsonl", make_posts(40), b"{not json")
+    for told in ("40 posts are published", "imported before"):
+        ended = await imported(as_ingester, file)
+        assert told in ended.out, ended.err
+    assert sum([len(await entries(admin, stream)) for stream in as_ingester.streams]) == 40
     assert await admin.acl_log() == []
 
 
