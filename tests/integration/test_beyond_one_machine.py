@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -135,8 +136,8 @@ async def test_one_of_each_is_killed_and_every_post_is_stored_once(settings: Set
             living = [worker for worker in workers if worker.process.returncode is None]
 
             async def shares() -> list[int]:
-                owners = [(await client.get(lease(stream)) or b"").decode() for stream in settings.streams]
-                return sorted(sum(f"-{worker.process.pid}-" in owner for owner in owners) for worker in living)
+                owners: list[Any] = [await client.get(lease(stream)) or b"" for stream in settings.streams]
+                return sorted(sum(b"-%d-" % worker.process.pid in owner for owner in owners) for worker in living)
 
             async def are_fair() -> bool:
                 # Six shards, five workers.
