@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Extra options of `make run`, as in: make run ARGS="--source replay --file posts.jsonl"
 ARGS ?=
 
-.PHONY: help run test test-unit test-pages test-long test-backfill backfill lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick bench-gpu chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
+.PHONY: help run test test-unit test-pages test-long test-largest test-backfill backfill lint types audit format clean distclean starter-models locks dashboards screenshot export test-export bench bench-quick bench-gpu chaos outage fuzz fuzz-quick undertone compose-env compose-tls manifests test-compose test-compose-long
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ run: $(VENV)/.run $(TRITON) frontend/dist/index.html ## start everything: dashbo
 test: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## every test: units, real servers, real models, the whole system in a browser
 	cd frontend && $(NPM) test
 	$(BIN)/python -m tests.browser
-	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose --ignore=tests/backfill -m "not long and not pages" $(ARGS)
+	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose --ignore=tests/backfill -m "not long and not pages and not largest" $(ARGS)
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export -m "not long" $(ARGS)
 
 test-unit: $(VENV)/.dev ## the tests that need no server
@@ -37,6 +37,9 @@ test-pages: $(VENV)/.dev .local/triton/.stamp frontend/dist/index.html ## every 
 
 test-long: $(VENV)/.dev $(VENV)-export/.dev .local/triton/.stamp frontend/dist/index.html ## tests of minutes: rolling restarts, shutdown with servers away, upgrades under load, tuning
 	$(BIN)/python -m pytest --ignore=tests/export --ignore=tests/compose --ignore=tests/backfill -m long $(ARGS)
+
+test-largest: $(VENV)/.dev .local/triton/.stamp ## a hundred thousand posts, by whoever retries blindly and from a file whose import is killed (5 minutes; -s shows figures)
+	$(BIN)/python -m pytest tests/integration -m largest -s $(ARGS)
 
 test-export: $(VENV)-export/.dev .local/triton/.stamp ## all tests that need torch: checkpoints, ONNX, verification
 	$(VENV)-export/bin/python -m pytest --confcutdir=tests/export tests/export $(ARGS)

@@ -159,8 +159,8 @@ def _backfill(areas: "argparse._SubParsersAction[argparse.ArgumentParser]", prog
     backfill = areas.add_parser(
         "backfill",
         help="archives of posts through the models",
-        description="Scores archives: Parquet, CSV and JSON Lines, the latter two plain, .gz or .zst, here or in any "
-        "store that fsspec knows. Needs the extra `ray` (docs/backfill.md).",
+        description="Scores archives: Parquet, CSV, TSV and JSON Lines, the latter three plain, .gz or .zst, here or "
+        "in any store that fsspec knows. Needs the extra `ray` (docs/backfill.md).",
         epilog=f"examples:\n{lines}\n\n{BACKFILL_STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -34,6 +34,8 @@ class Publisher:
         """One round trip. Transient if Redis is away or lacks replicas: nothing, some or all of them were added."""
         if not posts:
             return
+        # Also of posts that are not added in the end: better too little room until the next look than too much.
+        self._room -= len(posts)
         targets = [stream_of(post.post_id.encode(), self._streams) for post in posts]
         entries: list[dict[Any, Any]] = [dict(encode_post(post)) for post in posts]
         with publishing(targets, posts) as traced, redis_errors():
@@ -42,7 +44,6 @@ class Publisher:
             if self._probing:
                 await self._add(dict(zip(targets, entries, strict=True)).items())
             await self._add(list(zip(targets, entries, strict=True)))
-        self._room -= len(posts)
 
     async def _add(self, entries: Collection[tuple[str, dict[Any, Any]]]) -> None:
         async with self._redis.pipeline(transaction=False) as pipeline:

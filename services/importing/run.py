@@ -104,13 +104,19 @@ class Import:
 
     async def _publish(self, block: Block, progress: Progress) -> None:
         posts = [record.post for record in block.records]
+        # A block may be larger than what may wait at all.
+        for start in range(0, len(posts), self._max_lag):
+            some = posts[start : start + self._max_lag]
+            await self._wait_for_room(len(some), progress)
+            await self._publisher.publish(some)
+
+    async def _wait_for_room(self, count: int, progress: Progress) -> None:
         told = False
-        while not await self._publisher.has_room(min(len(posts), self._max_lag)):
+        while not await self._publisher.has_room(count):
             if not told:
                 progress.say(f"waiting: {self._max_lag:,} posts (MAX_STREAM_LAG) are before the workers; Ctrl-C stops")
                 told = True
             await asyncio.sleep(ROOM_POLL_S)
-        await self._publisher.publish(posts)
 
 
 def _count(position: Position, block: Block, rejects_bytes: int) -> None:

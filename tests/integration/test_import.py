@@ -6,13 +6,14 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.common.messages import Post, decode_post, encode_post
 from services.common.settings import Settings
@@ -20,7 +21,7 @@ from services.common.streams import group_state, open_redis, total_state
 from tests.conftest import ROOT, environment_of
 from tests.posts import make_posts
 from tests.processes import service
-from tests.redis_reads import entries, read_group
+from tests.redis_reads import entries, read_group, watched_lag
 from tests.rows import assert_rollups_are_a_recount
 from tests.unit.archives.files import write
 from tests.waiting import eventually
@@ -132,6 +133,22 @@ async def test_a_file_is_imported_once_unless_it_is_another_or_somebody_says_aga
     assert len(await posts_in(redis, settings)) == 12
 
 
+async def test_it_waits_for_the_workers_also_where_fewer_may_wait_than_it_publishes_at_once(
+    settings: Settings, redis: Redis, tmp_path: Path
+) -> None:
+    posts = make_posts(700)
+    file = write(tmp_path / "a.jsonl", as_rows(posts))
+    stream, group = settings.redis_stream_name, settings.redis_consumer_group
+    importing = asyncio.create_task(imported(settings.model_copy(update={"max_stream_lag": 100}), file))
+    while not importing.done():
+        assert (await group_state(redis, stream, group)).lag <= 100
+        with suppress(ResponseError):  # it has not made the group yet
+            await read_group(redis, stream, group, "reader", 60, noack=True, block=100)
+    ended = await importing
+    assert (ended.status, "MAX_STREAM_LAG" in ended.err) == (0, True), ended
+    assert await posts_in(redis, settings) == posts
+
+
 async def test_without_redis_it_says_so_and_that_it_can_go_on(settings: Settings, tmp_path: Path) -> None:
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
     ended = await imported(away, write(tmp_path / "a.jsonl", as_rows(make_posts(1))))
@@ -198,31 +215,31 @@ async def connected_to(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-@pytest.mark.long
-@pytest.mark.timeout(400)
-async def test_a_hundred_thousand_posts_of_a_file_whose_import_is_killed_five_times_are_stored_once(
-    settings: Settings, redis: Redis, tmp_path: Path
-) -> None:
-    posts = make_posts(100_000)
+async def killed_five_times(settings: Settings, redis: Redis, folder: Path, count: int, max_lag: int) -> None:
+    """An import of `count` posts beside a worker, and a database that has each once in the end."""
+    posts = make_posts(count)
     rows, bad = with_bad_ones(posts)
-    file = write(tmp_path / "a.csv.gz", rows)
-    limited = settings.model_copy(update={"max_stream_lag": 5_000})
+    file = write(folder / "a.csv.gz", rows)
+    limited = settings.model_copy(update={"max_stream_lag": max_lag})
     query = "SELECT count(*) FROM social_media_posts"
     async with (
         connected_to(settings.database_dsn) as database,
-        service("worker", limited, tmp_path, module="tests.integration.modelless_worker"),
+        service("worker", limited, folder, module="tests.integration.modelless_worker"),
+        watched_lag(redis, limited) as lags,
     ):
         for kill in range(1, 6):
             process = await start(limited, file)
 
-            async def so_many(wanted: int = kill * 15_000) -> bool:
+            async def so_many(wanted: int = kill * count * 3 // 20) -> bool:
                 return bool(await database.fetchval(query) >= wanted)
 
             await eventually(so_many, "it goes on", 60)
+            assert process.returncode is None
             process.kill()
             await process.communicate()
         ended = await imported(limited, file)
         assert ended.status == 1, ended.err
+        assert "of them had been before" in ended.out
 
         async def all_done() -> bool:
             state = await total_state(redis, limited.streams, limited.redis_consumer_group)
@@ -234,4 +251,19 @@ async def test_a_hundred_thousand_posts_of_a_file_whose_import_is_killed_five_ti
         assert (len(stored), {row["post_id"]: row["content"] for row in stored}) == (len(wanted), wanted)
         await assert_rollups_are_a_recount(database)
     # The header is a line, too.
-    assert [each["row"] for each in refused(tmp_path / "a.csv.gz.rejects.jsonl")] == [row + 1 for row in bad]
+    assert [each["row"] for each in refused(folder / "a.csv.gz.rejects.jsonl")] == [row + 1 for row in bad]
+    print(f"{len(stored):,} posts, {max(lags):,} of {max_lag:,} unread at most, {len(lags):,} looks")
+    assert max(lags) <= max_lag
+
+
+@pytest.mark.long
+async def test_a_file_whose_import_is_killed_five_times_is_stored_once(
+    settings: Settings, redis: Redis, tmp_path: Path
+) -> None:
+    await killed_five_times(settings, redis, tmp_path, 20_000, 1_000)
+
+
+@pytest.mark.largest
+@pytest.mark.timeout(400)
+async def test_so_is_one_of_a_hundred_thousand_posts(settings: Settings, redis: Redis, tmp_path: Path) -> None:
+    await killed_five_times(settings, redis, tmp_path, 100_000, 5_000)

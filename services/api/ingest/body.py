@@ -11,7 +11,6 @@ from starlette.requests import ClientDisconnect
 
 from services.api.web.errors import InvalidParameter
 from services.api.web.protocols import UPLOAD_TIMEOUT_S
-from services.ingester.sources.base import MAX_BATCH_POSTS
 from services.ingester.sources.files.lines import MAX_LINE_BYTES
 
 JSON = "application/json"
@@ -78,13 +77,15 @@ async def read_whole(body: Body) -> tuple[Sequence[Raw], bool]:
         raise InvalidParameter(f"body: it is no JSON: {error}") from None
 
 
-async def read_lines(body: Body) -> AsyncIterator[Sequence[Raw]]:
-    """The lines that each piece completes, without blank ones; of a line that is too long a byte more than may be."""
+async def read_lines(body: Body, at_once: int) -> AsyncIterator[Sequence[Raw]]:
+    """The lines that each piece completes, `at_once` at most and without blank ones; of a line that is too long a byte
+    more than may be.
+    """
     lines = Lines()
     async for piece in body.pieces():
         found = lines.add(piece)
-        for start in range(0, len(found), MAX_BATCH_POSTS):
-            yield found[start : start + MAX_BATCH_POSTS]
+        for start in range(0, len(found), at_once):
+            yield found[start : start + at_once]
     if last := lines.add(b"\n"):
         yield last
 

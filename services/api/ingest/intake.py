@@ -12,6 +12,7 @@ from services.api.schemas.ingest import Result
 from services.common.errors import MalformedPost, UndertoneError
 from services.common.messages import MAX_POST_ID_CHARS, Post
 from services.common.publisher import Publisher
+from services.ingester.sources.base import MAX_BATCH_POSTS
 from services.ingester.sources.files.jsonl import fields_of
 from services.ingester.sources.files.lines import MAX_LINE_BYTES
 from services.ingester.sources.files.records import post_of
@@ -31,8 +32,11 @@ class Intake:
         self.repeats = repeats
         self._slots = slots
         self._publisher = publisher
-        self._max_lag = max_lag
-        # A publisher remembers of one request whether replicas have answered.
+        # Of posts: in an array no more than may ever wait, of a stream so many at once.
+        self.max_posts = max_lag
+        self.at_once = min(MAX_BATCH_POSTS, max_lag)
+        # A publisher remembers of one request whether replicas have answered; and nobody takes the room that another
+        # one was told of.
         self._turn = asyncio.Lock()
 
     @contextmanager
@@ -43,18 +47,15 @@ class Intake:
         with self._slots.one():
             yield
 
-    async def require_room(self, count: int) -> None:
-        """Behind if the stream has none for `count` posts more; Transient if Redis is away.
-
-        An empty stream has room for any request: it could never be sent otherwise.
-        """
-        if not await self._publisher.has_room(min(count, self._max_lag)):
-            raise Behind("the workers are behind")
-
     async def publish(self, posts: Sequence[Post]) -> None:
-        """Transient if not all of them may be in the stream."""
+        """Behind, and none of them is in the stream, if it has no room for all; Transient if some may be missing."""
+        if not posts:
+            return
         async with self._turn:
-            await self._publisher.publish(posts)
+            if not await self._publisher.has_room(len(posts)):
+                raise Behind("the workers are behind")
+            for start in range(0, len(posts), self.at_once):
+                await self._publisher.publish(posts[start : start + self.at_once])
 
 
 class Items:

@@ -1,5 +1,6 @@
 """`POST /api/posts`: posts that programs send, into the stream."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from services.api.access.callers import CALLER
 from services.api.dependencies import StateDep
-from services.api.ingest.body import JSON, NDJSON, Body, Raw, read_lines, read_whole
+from services.api.ingest.body import JSON, NDJSON, Body, read_lines, read_whole
 from services.api.ingest.intake import Behind, Intake, Items
 from services.api.ingest.repeats import AtWork, Claim, Reused
 from services.api.schemas.general import ErrorBody
@@ -19,6 +20,7 @@ from services.api.web.admission import RETRY_AFTER_S as WHEN_BUSY_S
 from services.api.web.errors import RETRY_AFTER_S, InvalidParameter
 from services.api.web.json_body import REFUSALS
 from services.api.web.problems import FieldError
+from services.common.messages import Post
 from services.ingester.sources.base import MAX_BATCH_POSTS
 
 router = APIRouter(tags=["posts"])
@@ -64,7 +66,12 @@ async def publish_posts(
             alias="Idempotency-Key",
             min_length=1,
             max_length=255,
-            description="The same key with the same body within a day: the same answer, and nothing is published again",
+            description="Any text of yours, new for each request and the same when you send it again "
+            "(draft-ietf-httpapi-idempotency-key-header; its quotes may be left out). The same key with the same body "
+            "within a day: the same answer, and nothing is published again; with another body 422; while the first "
+            "request is at work 409. The key of a request that failed is free again. Without a key sending again is "
+            "as safe, but the stream may have a post twice until a worker finds it stored",
+            examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
         ),
     ] = None,
 ) -> Response:
@@ -82,7 +89,10 @@ async def publish_posts(
     try:
         with intake.slot():
             async with intake.repeats.claim(caller, idempotency_key and idempotency_key.strip('"')) as claim:
-                await (_stream if body.is_stream else _whole)(body, items, intake, claim, settings.api_ingest_max_posts)
+                if body.is_stream:
+                    await _stream(body, items, intake, claim, settings.api_ingest_max_posts)
+                else:
+                    await _whole(body, items, intake, claim, min(settings.api_ingest_max_posts, intake.max_posts))
                 claim.settle(body.fingerprint)
     except Behind:
         intake.metrics.refused.labels("behind").inc()
@@ -102,24 +112,24 @@ async def _whole(body: Body, items: Items, intake: Intake, claim: Claim, max_pos
     """Of what does not fit nothing is published."""
     raws, is_array = await read_whole(body)
     _require_few(len(raws), max_posts, items)
-    if not claim.is_repeat:
-        await intake.require_room(len(raws))
+    posts: list[Post] = []
     for start in range(0, len(raws), MAX_BATCH_POSTS):
-        await _take(raws[start : start + MAX_BATCH_POSTS], items, intake, claim)
+        posts += items.judge(raws[start : start + MAX_BATCH_POSTS])
+        # Others have their turn, however many these are.
+        await asyncio.sleep(0)
+    await _publish(posts, items, intake, claim)
     if not is_array and items.results[0].status == "rejected":
         raise _as_problem(items.results[0])
 
 
 async def _stream(body: Body, items: Items, intake: Intake, claim: Claim, max_posts: int) -> None:
-    async for raws in read_lines(body):
+    async for raws in read_lines(body, intake.at_once):
         _require_few(len(items.results) + len(raws), max_posts, items)
-        if not claim.is_repeat:
-            await intake.require_room(len(raws))
-        await _take(raws, items, intake, claim)
+        await _publish(items.judge(raws), items, intake, claim)
 
 
-async def _take(raws: Sequence[Raw], items: Items, intake: Intake, claim: Claim) -> None:
-    posts = items.judge(raws)
+async def _publish(posts: Sequence[Post], items: Items, intake: Intake, claim: Claim) -> None:
+    """Those of the items that were judged last; of a repeat nothing."""
     if not claim.is_repeat:
         await intake.publish(posts)
         for status, count in Counter(result.status for result in items.results[items.done :]).items():
