@@ -189,7 +189,11 @@ def is_blank(text: str) -> bool:
 
     A character that this Python's Unicode does not know yet may be an emoji of next year, and counts as seen.
     """
-    return all(unicodedata.category(char) in _UNSEEN for char in text)
+    # A generator for `all` would cost three times as much, for text that nearly always begins with something.
+    for char in text:  # noqa: SIM110 # for the same reason
+        if unicodedata.category(char) not in _UNSEEN:
+            return False
+    return True
 
 
 # The first and the last that a datetime can hold. Producers in Go and .NET write the first where they have no time, and

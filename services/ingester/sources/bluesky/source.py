@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from itertools import cycle
@@ -20,7 +21,7 @@ from services.ingester.sources.backoff import wait_s
 from services.ingester.sources.base import MAX_BATCH_POSTS, Batch
 from services.ingester.sources.bluesky.events import POSTS, read
 from services.ingester.sources.filters import Filters
-from services.ingester.sources.health import Health
+from services.ingester.sources.health import Health, Reason
 
 log = get_logger(__name__)
 
@@ -144,6 +145,7 @@ class BlueskySource:
 
     def _read(self, raws: Sequence[bytes]) -> Batch:
         items, deleted = [], []
+        skipped: Counter[Reason] = Counter()
         newest_us, now_us = self._newest_us or 0, self._now_us()
         for raw in raws:
             reading = read(raw, self._filters)
@@ -155,13 +157,15 @@ class BlueskySource:
                 # A cursor in the future would mean: from now on.
                 newest_us = max(newest_us, min(reading.time_us, now_us))
             if isinstance(reading.item, Post) and self._is_given(reading.item.post_id):
-                self.health.skipped("repeated")
+                skipped["repeated"] += 1
             elif reading.item is not None:
                 items.append(reading.item)
             elif reading.deleted is not None:
                 deleted.append(reading.deleted)
             elif reading.skipped is not None:
-                self.health.skipped(reading.skipped)
+                skipped[reading.skipped] += 1
+        for reason, count in skipped.items():
+            self.health.skipped(reason, count)
         self._newest_us = newest_us
         self.health.received(newest_us / 1e6)
         return Batch(items, deleted, str(newest_us))
