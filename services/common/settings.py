@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     )
 
     posts_per_minute: float = Field(60.0, gt=0, le=6_000_000, description="rate of the simulated source")
+    mastodon_token: str = Field(
+        "",
+        repr=False,
+        description="of an account on the server that --source mastodon reads; empty: without its stream",
+    )
     ingester_metrics_port: OptionalPort = Field(9102, description="Prometheus metrics of the ingester; 0: none")
 
     api_host: str = Field("127.0.0.1", description="address that API and dashboard listen on; 0.0.0.0: everywhere")
@@ -283,7 +288,7 @@ class Settings(BaseSettings):
     def _hosts_and_ports(cls, value: str) -> str:
         return ",".join(hosts_and_ports(value, schemes=("grpc://", "dns:///")))
 
-    @field_validator("triton_key")
+    @field_validator("triton_key", "mastodon_token")
     @classmethod
     def _in_a_header(cls, value: str) -> str:
         if not all("!" <= sign <= "~" for sign in value):
@@ -461,7 +466,7 @@ def read_settings() -> Settings:
 def _complaint(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = ".".join(map(str, location)).upper()
     # A URL may hold a password, and logs are read by many.
-    if name.endswith(("_URL", "_DSN", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEY", "_KEYS")):
+    if name.endswith(("_URL", "_DSN", "_ENDPOINT", "PASSWORD", "_WEBHOOKS", "_KEY", "_KEYS", "_TOKEN")):
         return f"{name}: {message}"
     return f"{name}: {message} (got {repr(value)[:MAX_SHOWN_CHARS]})"
 

@@ -43,6 +43,10 @@ def open_sources(arguments: argparse.Namespace, settings: Settings) -> list[Sour
                 keywords=arguments.keyword,
                 accounts=arguments.account,
                 jetstreams=arguments.jetstream,
+                instance=arguments.instance,
+                mastodon_token=settings.mastodon_token,
+                reblogs=arguments.reblogs,
+                bots=arguments.bots,
             ),
         )
         for name in names

@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python -m services.ingester --source replay --file posts.jsonl     a file, as fast as the workers follow
   python -m services.ingester --source replay --file posts.csv.gz --rate 600
   python -m services.ingester --source bluesky --language en         what Bluesky says right now (docs/sources.md)
+  python -m services.ingester --source mastodon --instance mastodon.social
   python -m services.ingester --source bluesky --source simulate --rate bluesky=3000 --rate simulate=60
 """
 
@@ -41,7 +42,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return given
 
 
-LIVE = ("bluesky",)
+LIVE = ("bluesky", "mastodon")
 _OF_LIVE = {
     "language": ("CODE", "live sources: only posts in this language, as their authors say: en"),
     "keyword": ("WORDS", "live sources: only posts with these words"),
@@ -51,15 +52,19 @@ _OF_LIVE = {
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
-    """Each may be given several times."""
-    group = parser.add_argument_group("live sources (each of these may be given several times)")
+    group = parser.add_argument_group("live sources (the first of these may be given several times)")
     for name, (metavar, text) in _OF_LIVE.items():
         group.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
+    group.add_argument("--instance", default="", metavar="HOST", help="mastodon: the server, as mastodon.social")
+    group.add_argument("--reblogs", action="store_true", help="mastodon: also what people share of others")
+    group.add_argument("--bots", action="store_true", help="mastodon: also what programs write")
 
 
 def live_arguments(given: argparse.Namespace) -> list[str]:
     """The same as a command line."""
-    return [part for name in _OF_LIVE for value in getattr(given, name) for part in (f"--{name}", value)]
+    parts = [part for name in _OF_LIVE for value in getattr(given, name) for part in (f"--{name}", value)]
+    parts += ["--instance", given.instance] if given.instance else []
+    return parts + [f"--{name}" for name in ("reblogs", "bots") if getattr(given, name)]
 
 
 def rates(given: Sequence[str] | None, names: Sequence[str]) -> dict[str, float | None]:

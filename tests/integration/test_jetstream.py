@@ -11,7 +11,7 @@ import pytest
 
 from services.common.errors import ConfigurationError
 from services.common.messages import Post
-from services.ingester.sources import backoff
+from services.ingester.sources import backoff, given
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.bluesky import source as bluesky
 from services.ingester.sources.bluesky.source import BlueskySource
@@ -202,7 +202,7 @@ async def test_another_server_with_another_order_and_another_clock_has_what_is_m
 
 
 async def test_what_it_remembers_is_bounded_and_what_it_forgot_is_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bluesky, "MAX_REMEMBERED", 2)
+    monkeypatch.setattr(given, "MAX_REMEMBERED", 2)
     async with jetstream() as server, reading(server) as (_, reader):
         await connected(server)
         server.add(commit("a"), commit("b"), commit("c"))

@@ -10,6 +10,8 @@ from services.ingester.sources.base import Batch, Malformed, Source
 from services.ingester.sources.bluesky.source import BlueskySource
 from services.ingester.sources.filters import Filters
 from services.ingester.sources.limited import Limited
+from services.ingester.sources.mastodon.source import MastodonSource
+from services.ingester.sources.mastodon.statuses import Wanted
 from services.ingester.sources.replay import ReplaySource
 from services.ingester.sources.simulate import SimulateSource
 
@@ -33,6 +35,10 @@ class SourceOptions:
     keywords: Sequence[str] = ()
     accounts: Sequence[str] = ()
     jetstreams: Sequence[str] = ()
+    instance: str = ""
+    mastodon_token: str = ""
+    reblogs: bool = False
+    bots: bool = False
 
 
 def _simulate(options: SourceOptions) -> Source:
@@ -50,12 +56,20 @@ def _bluesky(options: SourceOptions) -> Source:
     return _limited(BlueskySource(filters, options.accounts, options.jetstreams), options)
 
 
+def _mastodon(options: SourceOptions) -> Source:
+    if not options.instance:
+        raise ConfigurationError("the source mastodon needs a server; name one with --instance, as mastodon.social")
+    wanted = Wanted(Filters(options.languages, options.keywords), reblogs=options.reblogs, bots=options.bots)
+    return _limited(MastodonSource(options.instance, wanted, options.mastodon_token), options)
+
+
 def _limited(source: Source, options: SourceOptions) -> Source:
     return source if options.rate_per_minute is None else Limited(source, options.rate_per_minute)
 
 
 SOURCES: dict[str, Callable[[SourceOptions], Source]] = {
     "bluesky": _bluesky,
+    "mastodon": _mastodon,
     "replay": _replay,
     "simulate": _simulate,
 }

@@ -21,6 +21,7 @@ from services.ingester.sources.backoff import wait_s
 from services.ingester.sources.base import MAX_BATCH_POSTS, Batch
 from services.ingester.sources.bluesky.events import POSTS, read
 from services.ingester.sources.filters import Filters
+from services.ingester.sources.given import Given
 from services.ingester.sources.health import Health, Reason
 
 log = get_logger(__name__)
@@ -43,9 +44,6 @@ MAX_MESSAGE_BYTES = 1_000_000
 # Servers take 10,000, in a message of its own; of so many the address has a length that every proxy lets pass.
 MAX_ACCOUNTS = 100
 BAD_OPTIONS = 400
-# Posts that are not given again where they come again. Without them, who is held back and cut off for it would be busy
-# with what it has. Some megabytes; beyond it the oldest are forgotten, and given again: stored once all the same.
-MAX_REMEMBERED = 20_000
 # Of microseconds until the year 9999.
 MAX_DIGITS = 18
 
@@ -81,8 +79,7 @@ class BlueskySource:
         self._clock = clock
         self._newest_us: int | None = None
         self._may_have_gap = False
-        # In their order.
-        self._given: dict[str, None] = {}
+        self._given = Given()
         self.health = Health(self.name, clock=clock)
 
     async def batches(self, position: str | None = None) -> AsyncGenerator[Batch, None]:
@@ -156,7 +153,7 @@ class BlueskySource:
                         self._lost(newest_us)
                 # A cursor in the future would mean: from now on.
                 newest_us = max(newest_us, min(reading.time_us, now_us))
-            if isinstance(reading.item, Post) and self._is_given(reading.item.post_id):
+            if isinstance(reading.item, Post) and self._given.again(reading.item.post_id):
                 skipped["repeated"] += 1
             elif reading.item is not None:
                 items.append(reading.item)
@@ -169,15 +166,6 @@ class BlueskySource:
         self._newest_us = newest_us
         self.health.received(newest_us / 1e6)
         return Batch(items, deleted, str(newest_us))
-
-    def _is_given(self, post_id: str) -> bool:
-        """Whether it was given before; from now on it was."""
-        if post_id in self._given:
-            return True
-        self._given[post_id] = None
-        if len(self._given) > MAX_REMEMBERED:
-            del self._given[next(iter(self._given))]
-        return False
 
     def _lost(self, since_us: int) -> None:
         self.health.lost()
