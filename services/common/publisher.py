@@ -53,12 +53,15 @@ class Publisher:
             if not self._min_replicas:
                 await execute(self._redis, pipeline)
                 return
-            self._probing = True
             streams = {stream for stream, _ in entries}
-            have = await execute_replicated(self._redis, pipeline, streams, self._min_replicas)
+            have = 0
+            try:
+                have = await execute_replicated(self._redis, pipeline, streams, self._min_replicas)
+            finally:
+                # Not before: others publish meanwhile, and nothing is known to be missing.
+                self._probing = have < self._min_replicas
         if have < self._min_replicas:
             raise Transient(f"only {have} of {self._min_replicas} replicas have the posts (REDIS_MIN_REPLICAS)")
-        self._probing = False
 
     async def has_room(self, count: int) -> bool:
         """Whether `count` posts more keep the stream within its limit of unread ones. Transient if Redis is away."""
