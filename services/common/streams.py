@@ -49,7 +49,7 @@ def dead_letter_stream(stream: str) -> str:
 
 class _Packing:
     """Packs commands in C, as the library does where nothing is asynchronous; its other way takes five times as long,
-    which was a third of what a post cost the ingester. Nodes of a cluster keep that.
+    which was a fifth of what a post cost the ingester. Nodes of a cluster keep that.
     """
 
     def pack_command(self, *args: Any) -> list[bytes]:
