@@ -150,7 +150,7 @@ class TritonClient:
                         # Past it the request is cancelled, and Triton drops it where it still waits in the queue.
                         client_timeout=deadline - time.monotonic(),
                     )
-                    result = await server.run_to_its_end(request)
+                    result = await server.run_to_its_end(request, model)
                     span.set_attribute("rpc.response.status_code", "OK")
                     return _logits(result, model, ids)
             except Transient as failure:

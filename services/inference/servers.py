@@ -6,8 +6,10 @@ asked of a server that has it. Connections, their keep-alive and their way back 
 """
 
 import asyncio
+import random
 import socket
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -46,25 +48,31 @@ class Server:
         self.address = address
         self.client = client
         self.rests = False
-        self.turn = 0
+        # Of each model: when it last had the turn. The first turns are drawn, or many processes would begin with the
+        # same server.
+        self.turns: dict[str, float] = defaultdict(lambda: -random.random())
         self.passed_over: dict[Version, float] = {}
         self._at_work: set[asyncio.Task[Any]] = set()
+        self._requests: Counter[str] = Counter()
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._at_work)
+    def to_do(self, model: str) -> tuple[int, int]:
+        """How many requests it has of that model, and how many in all."""
+        return self._requests[model], self._requests.total()
 
     async def run(self, call: Coroutine[Any, Any, T]) -> T:
         """The answer. Where we are cancelled, so is the call."""
         return await self._started(call)
 
-    async def run_to_its_end(self, call: Coroutine[Any, Any, T]) -> T:
-        """The answer. Where we are cancelled, the call is not: its answer comes, and is thrown away.
+    async def run_to_its_end(self, call: Coroutine[Any, Any, T], model: str) -> T:
+        """The answer of the model. Where we are cancelled, the call is not: its answer comes, and is thrown away.
 
         A cancellation that meets the answer on its way out crashes the server, about one in ten thousand does
         (triton-inference-server/server issue 8034).
         """
-        return await asyncio.shield(self._started(call))
+        task = self._started(call)
+        self._requests[model] += 1
+        task.add_done_callback(lambda _: self._requests.subtract([model]))
+        return await asyncio.shield(task)
 
     def _started(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(call)
@@ -131,15 +139,17 @@ class Servers:
     async def next(self, version: Version, tried: Iterable[Server]) -> Server | None:
         """The server that a request for that version goes to: of those that are at work the one with the least to do.
 
-        None where all that may be asked were tried.
+        For that model first: with two requests for two models at a time, two servers, and nothing but sums, each server
+        would have one model, and its other one would idle. None where all that may be asked were tried.
         """
         now = time.monotonic()
         candidates = [server for server in await self.at_work() if server not in tried]
         if not candidates or (tried and all(server.rests for server in candidates)):
             return None
-        chosen = min(candidates, key=lambda s: (s.passed_over.get(version, 0.0) > now, s.in_flight, s.turn))
+        model, _ = version
+        chosen = min(candidates, key=lambda s: (s.passed_over.get(version, 0.0) > now, *s.to_do(model), s.turns[model]))
         self._turn += 1
-        chosen.turn = self._turn
+        chosen.turns[model] = self._turn
         return chosen
 
     def said_of(self, server: Server) -> str:

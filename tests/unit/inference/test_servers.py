@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.waiting import eventually
 
 ROW = np.ones((1, 4), np.int64)
 A, B, C, D = (f"10.0.0.{number}:8001" for number in range(1, 5))
+ANY = rf"({A}|{B}|{C}|{D})"
 
 
 def refusal(status: str) -> InferenceServerException:
@@ -39,11 +41,15 @@ class FakeServer:
         self.refuses = ""
         self.release = asyncio.Event()
         self.release.set()
-        self.requests = 0
+        self.models: Counter[str] = Counter()
         self.closed = False
 
-    async def infer(self, _model: str, _inputs: Any, model_version: str = "", **_: Any) -> Any:
-        self.requests += 1
+    @property
+    def requests(self) -> int:
+        return self.models.total()
+
+    async def infer(self, model: str, _inputs: Any, model_version: str = "", **_: Any) -> Any:
+        self.models[model] += 1
         await self.release.wait()
         if self.refuses:
             raise refusal(self.refuses)
@@ -103,8 +109,8 @@ async def client(tritons: Tritons) -> AsyncIterator[TritonClient]:
     assert len(asyncio.all_tasks()) == 1, "closing leaves a task behind"
 
 
-async def ask(client: TritonClient, version: int = 1) -> None:
-    assert (await client.infer("sentiment", version, ROW, ROW)).shape == (1, 2)
+async def ask(client: TritonClient, version: int = 1, model: str = "sentiment") -> None:
+    assert (await client.infer(model, version, ROW, ROW)).shape == (1, 2)
 
 
 async def test_requests_one_after_the_other_are_shared(tritons: Tritons, client: TritonClient) -> None:
@@ -122,6 +128,21 @@ async def test_a_request_goes_to_the_server_with_the_least_to_do(tritons: Triton
     assert tritons.requests == [2, 12]
     tritons[A].release.set()
     await asyncio.gather(*waiting)
+
+
+async def test_each_model_of_each_server_has_as_much_to_do(tritons: Tritons, client: TritonClient) -> None:
+    # As a worker does: two models are asked of each batch at the same time.
+    for _ in range(10):
+        await asyncio.gather(*(ask(client, model=model) for model in ("sentiment", "emotion")))
+    assert all(tritons[server].models == {"sentiment": 5, "emotion": 5} for server in (A, B))
+
+
+async def test_not_all_processes_begin_with_the_same_server(tritons: Tritons) -> None:
+    for _ in range(50):
+        client = tritons.client(A, B)
+        await ask(client)
+        await client.close()
+    assert min(tritons.requests) > 0
 
 
 async def _that(condition: bool) -> bool:
@@ -169,7 +190,7 @@ async def test_a_request_breaks_so_many_servers_and_no_more(tritons: Tritons) ->
     client = tritons.client(A, B, C, D)
     for server in (A, B, C, D):
         tritons[server].refuses = "UNAVAILABLE"
-    with pytest.raises(Transient, match=f"Triton at {C}.*asked before: {A} .*{B} "):
+    with pytest.raises(Transient, match=f"Triton at {ANY}.*asked before: {ANY} .*{ANY} "):
         await ask(client)
     assert sum(tritons.requests) == MAX_FAILURES
     await client.close()
@@ -278,8 +299,8 @@ async def test_a_name_with_several_addresses_is_several_servers_and_is_followed(
     # The certificate is that of the name.
     assert tritons.hosts == {A: "triton.svc", B: "triton.svc"}
     tritons[A].release.clear()
-    held = asyncio.create_task(ask(client))
-    await eventually(lambda: _that(tritons[A].requests == 3), "it is sent")
+    held = [asyncio.create_task(ask(client)) for _ in range(2)]
+    await eventually(lambda: _that(tritons[A].requests == 3), "one of them is sent there")
     lead_to("10.0.0.2", "10.0.0.3")
 
     async def third_works() -> bool:
@@ -289,7 +310,7 @@ async def test_a_name_with_several_addresses_is_several_servers_and_is_followed(
     await eventually(third_works, "the new server gets requests")
     assert not tritons[A].closed, "one that leaves finishes what it has"
     tritons[A].release.set()
-    await held
+    await asyncio.gather(*held)
     await eventually(lambda: _that(tritons[A].closed), "it is let go")
     lead_to()
     for _ in range(4):
