@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
@@ -94,6 +95,8 @@ def summaries(order: Order, finished: Mapping[int, frozenset[int]], scorers: int
     UndertoneError with the sentence of whatever failed, wherever that was.
     """
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    # That one file keeps one reader busy is no fault: blocks are what scorers share.
+    warnings.filterwarnings("ignore", "The minimum number of concurrent actors", UserWarning)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
