@@ -98,7 +98,8 @@ async def make_older(database: Database, step: timedelta, *, recount: bool = Tru
         step,
         step_ms,
     )
-    await database.execute("UPDATE social_media_post_keys SET id = id - ($1::bigint << 20)", step_ms)
+    # That of a deleted post tells no time.
+    await database.execute("UPDATE social_media_post_keys SET id = id - ($1::bigint << 20) WHERE id <> 0", step_ms)
     if recount:
         await count_again(database)
         return

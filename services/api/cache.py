@@ -58,6 +58,7 @@ class TtlCache(Generic[V]):
         self._max_stale_s = max_stale_s
         self._entries: dict[Hashable, _Entry[V]] = {}
         self._computing: dict[Hashable, asyncio.Task[_Entry[V]]] = {}
+        self._cleared = 0
 
     async def get(self, key: Hashable, compute: Callable[[], Awaitable[V]]) -> Cached[V]:
         """The value; Transient if it cannot be computed and there is no old one. The key must not contain the time."""
@@ -75,6 +76,12 @@ class TtlCache(Generic[V]):
                 raise
             return replace(old.cached, hit=True, stale=True)
 
+    def clear(self) -> None:
+        """Forgets all values, those as well that are being computed from what was there before."""
+        self._entries.clear()
+        self._computing.clear()
+        self._cleared += 1
+
     async def _one_for_all(self, key: Hashable, compute: Callable[[], Awaitable[V]]) -> _Entry[V]:
         task = self._computing.get(key)
         if task is None:
@@ -85,7 +92,7 @@ class TtlCache(Generic[V]):
         return await asyncio.shield(task)
 
     async def _compute(self, key: Hashable, compute: Callable[[], Awaitable[V]]) -> _Entry[V]:
-        started_at = monotonic()
+        started_at, cleared = monotonic(), self._cleared
         try:
             value = await compute()
         except Transient:
@@ -95,6 +102,8 @@ class TtlCache(Generic[V]):
         now = monotonic()
         kept_s = max(self._ttl_s, min(REST_FACTOR * (now - started_at), self._max_kept_s))
         entry = _Entry(Cached(value, datetime.now(UTC)), now + kept_s, now)
+        if cleared != self._cleared:
+            return entry
         self._entries.pop(key, None)
         if len(self._entries) >= self._max_entries:
             # At the limit the oldest goes: insertion order is age, since a value is never changed in place.
@@ -103,6 +112,7 @@ class TtlCache(Generic[V]):
         return entry
 
     def _finished(self, key: Hashable, task: asyncio.Task[_Entry[V]]) -> None:
-        del self._computing[key]
+        if self._computing.get(key) is task:
+            del self._computing[key]
         if not task.cancelled():
             task.exception()  # marked as seen, also when every waiter has left

@@ -15,6 +15,7 @@ from services.api.alerting.watch import AlertWatch
 from services.api.alerting.webhooks import Webhooks, open_webhooks
 from services.api.asking.turns import Turns
 from services.api.caches import Caches, open_caches
+from services.api.deleted_letters import DeletedLetters
 from services.api.exports.slots import Slots
 from services.api.feed.broadcast import Broadcaster
 from services.api.feed.counts import INTERVAL_S, LiveCounts
@@ -31,6 +32,7 @@ from services.api.statistics.watch import INTERVAL_S as LOOK_INTERVAL_S
 from services.api.statistics.watch import InferenceWatch, Sources, open_sources
 from services.common.cluster import Client, ping
 from services.common.database import PLANNING, open_pool
+from services.common.dead_letters import DeadLetters
 from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
 from services.common.publisher import Publisher
@@ -49,6 +51,7 @@ PROBE_TIMEOUT_S = 3.0
 INFERENCE_TIMEOUT_S = 5.0
 WORK_TIMEOUT_S = 15.0
 FEED_REPORT_INTERVAL_S = 1.0
+LETTERS_INTERVAL_S = 5.0
 # The first start brings up the schema; asked before that, every job would complain of missing tables.
 MIGRATION_GRACE_S = 2.0
 
@@ -150,7 +153,7 @@ def build_state(
         posts_per_s=settings.feed_posts_per_s,
         frames_per_s=settings.feed_frames_per_s,
     )
-    arrivals = Arrivals(metrics)
+    arrivals, caches = Arrivals(metrics), open_caches()
     inference_watch = InferenceWatch(sources, inference.models, arrivals, metrics)
 
     def deliver(message: ChannelMessage) -> None:
@@ -158,6 +161,9 @@ def build_state(
             broadcaster.publish(message)
         if isinstance(message, ResultsMessage):
             arrivals.note(message)
+        if isinstance(message, ResultsMessage) and message.deleted:
+            arrivals.forget(message.deleted)
+            caches.first_pages.clear()
 
     subscription = Subscription(redis, deliver, metrics)
     counts = LiveCounts(read_pool, broadcaster)
@@ -169,6 +175,7 @@ def build_state(
     )
     watch = AlertWatch(pool, redis, rule, webhooks.names)
     webhook_metrics = WebhookMetrics(metrics.registry)
+    deleted_letters = DeletedLetters(pool, DeadLetters(redis, settings.streams))
 
     async def ping_redis() -> None:
         with redis_errors():
@@ -202,7 +209,7 @@ def build_state(
             "inference", inference_watch.look, metrics, interval_s=LOOK_INTERVAL_S, timeout_s=WORK_TIMEOUT_S
         ),
         counts=counts,
-        caches=open_caches(),
+        caches=caches,
         exports=Slots(settings.api_exports_at_once),
         intake=Intake(
             Publisher(
@@ -237,6 +244,13 @@ def build_state(
                 timeout_s=WORK_TIMEOUT_S,
             ),
             probe("stream", observe_stream),
+            Periodic(
+                "deleted_letters",
+                deleted_letters.run_once,
+                metrics,
+                interval_s=LETTERS_INTERVAL_S,
+                timeout_s=WORK_TIMEOUT_S,
+            ),
             *(
                 Periodic(
                     f"webhook_{name}",

@@ -2,7 +2,8 @@
 
 A stream entry holds `post_id, source, content, author, created_at`; `platform` is accepted for `source` and `text`
 for `content`; where both are there, the name counts. Other fields are nobody's (`traceparent` is that of a post that
-is traced). Everything is validated here, so that nobody behind this module
+is traced). An entry whose `type` is `delete` says that the post of its `post_id` is deleted; with any other `type`, or
+none, it is a post. Everything is validated here, so that nobody behind this module
 meets a malformed post.
 """
 
@@ -25,6 +26,8 @@ MAX_MODEL_NAME_CHARS = 100
 MAX_ALERT_LEVELS = 16
 # The last millisecond that a datetime can hold: an id of a stream may be any number.
 MAX_EPOCH_MS = 253_402_300_799_999
+# The field `type` of an entry that is no post.
+DELETE = b"delete"
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,12 @@ class Post(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     author: str
     created_at: datetime
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that its author has deleted, whether it was published here before, is on its way, or comes later."""
+
+    post_id: str
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +77,13 @@ class AnalysedPost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="results"):
-    """One stored batch, on the channel `sentiment_updates`. `traceparent`: of the span that sent it, if one did."""
+    """One stored batch, on the channel `sentiment_updates`. `traceparent`: of the span that sent it, if one did.
 
-    posts: tuple[AnalysedPost, ...]
+    `deleted`: ids of posts that were deleted; an API of the version before does not look at them.
+    """
+
+    posts: tuple[AnalysedPost, ...] = ()
+    deleted: tuple[str, ...] = ()
     traceparent: str | None = None
 
 
@@ -121,6 +134,23 @@ def encode_post(post: Post) -> dict[str, str]:
         "author": post.author,
         "created_at": post.created_at.isoformat(),
     }
+
+
+def encode_deletion(deletion: Deletion) -> dict[str, str]:
+    """The fields of its stream entry."""
+    return {"type": DELETE.decode(), "post_id": deletion.post_id}
+
+
+def decode_entry(fields: Mapping[bytes, bytes]) -> Post | Deletion:
+    """What a stream entry says. MalformedPost says which field is wrong, and how."""
+    if fields.get(b"type") != DELETE:
+        return decode_post(fields)
+    return make_deletion(_text("post_id", fields.get(b"post_id"), None))
+
+
+def make_deletion(post_id: str | None) -> Deletion:
+    """A validated deletion; MalformedPost says what is wrong."""
+    return Deletion(post_id=_bounded("post_id", post_id, MAX_POST_ID_CHARS))
 
 
 def decode_post(fields: Mapping[bytes, bytes]) -> Post:

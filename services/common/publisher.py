@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.cluster import Client, execute, execute_replicated
 from services.common.errors import Transient
-from services.common.messages import Post, encode_post
+from services.common.messages import Deletion, Post, encode_deletion, encode_post
 from services.common.publish_traces import publishing
 from services.common.shards import stream_of
 from services.common.streams import redis_errors, total_state
@@ -16,7 +16,7 @@ LAG_CHECK_INTERVAL_S = 0.5
 
 
 class Publisher:
-    """Adds posts to their streams. What it added twice, after a lost answer, the workers store once."""
+    """Adds posts and deletions to their streams. What it added twice, after a lost answer, the workers store once."""
 
     def __init__(self, redis: Client, streams: Sequence[str], group: str, max_lag: int, min_replicas: int = 0) -> None:
         """`max_lag`: of all streams together. `min_replicas`: that have to have a post, or it is not published."""
@@ -30,14 +30,16 @@ class Publisher:
         self._room = 0
         self._checked_at = float("-inf")
 
-    async def publish(self, posts: Sequence[Post]) -> None:
+    async def publish(self, posts: Sequence[Post | Deletion]) -> None:
         """One round trip. Transient if Redis is away or lacks replicas: nothing, some or all of them were added."""
         if not posts:
             return
         # Also of posts that are not added in the end: better too little room until the next look than too much.
         self._room -= len(posts)
         targets = [stream_of(post.post_id.encode(), self._streams) for post in posts]
-        entries: list[dict[Any, Any]] = [dict(encode_post(post)) for post in posts]
+        entries: list[dict[Any, Any]] = [
+            dict(encode_deletion(post) if isinstance(post, Deletion) else encode_post(post)) for post in posts
+        ]
         with publishing(targets, posts) as traced, redis_errors():
             for place, traceparent in traced.items():
                 entries[place][TRACEPARENT] = traceparent

@@ -147,6 +147,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         0, ge=0, le=36_500, description="days for which posts are kept, with all that counts them; 0: for ever"
     )
+    deletion_memory_days: int = Field(
+        30,
+        ge=1,
+        le=36_500,
+        description="days for which the ids of deleted posts are known: one that is sent again is not stored",
+    )
 
     posts_per_minute: float = Field(60.0, gt=0, le=6_000_000, description="rate of the simulated source")
     mastodon_token: str = Field(

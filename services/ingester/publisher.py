@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from prometheus_client import Counter, Gauge
 
 from services.common import publisher
-from services.common.messages import Post
+from services.common.messages import Deletion, Post
 
-PUBLISHED = Counter("undertone_ingester_posts_published_total", "Posts added to the stream")
+PUBLISHED = Counter("undertone_ingester_posts_published_total", "Posts and deletions added to the stream")
 REFUSED = Counter("undertone_ingester_posts_refused_total", "What the source had and was no post", ["reason"])
 HEARTBEAT = Gauge("undertone_ingester_heartbeat_timestamp_seconds", "When the event loop last ran")
 HELD_BACK = Gauge("undertone_ingester_held_back", "1 while the ingester waits for the workers to catch up")
@@ -18,7 +18,7 @@ class Publisher(publisher.Publisher):
 
     published = 0
 
-    async def publish(self, posts: Sequence[Post]) -> None:
+    async def publish(self, posts: Sequence[Post | Deletion]) -> None:
         await super().publish(posts)
         PUBLISHED.inc(len(posts))
         self.published += len(posts)

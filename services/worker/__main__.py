@@ -103,7 +103,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                     log.info("reading", stream=settings.redis_stream_name, shards=len(streams), consumer=consumer.name)
                     upkeep = {}
                     if settings.worker_upkeep:
-                        upkeep["storage"] = keep_storage(settings.direct_dsn, settings.retention_days)
+                        upkeep["storage"] = keep_storage(settings.direct_dsn, settings)
                     hold_interval_s = settings.worker_claim_idle_ms / 1_000 / HOLDS_BEFORE_IDLE
                     async with in_background(
                         ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),

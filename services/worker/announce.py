@@ -8,9 +8,12 @@ from services.common.messages import AnalysedPost, ResultsMessage, encode_messag
 from services.common.traces import traceparent_of
 
 
-def announcement(posts: Sequence[AnalysedPost], span: Span = INVALID_SPAN) -> bytes | None:
-    """The message; None without posts. Nobody listening loses it: the page reads what it missed from the API.
+def announcement(posts: Sequence[AnalysedPost], deleted: Sequence[str] = (), span: Span = INVALID_SPAN) -> bytes | None:
+    """The message; None where there is nothing to say. Nobody listening loses it: the page reads what it missed from
+    the API.
 
-    `span`: what sends it, for those who receive it.
+    `deleted`: ids of posts. `span`: what sends it, for those who receive it.
     """
-    return encode_message(ResultsMessage(posts=tuple(posts), traceparent=traceparent_of(span))) if posts else None
+    if not posts and not deleted:
+        return None
+    return encode_message(ResultsMessage(posts=tuple(posts), deleted=tuple(deleted), traceparent=traceparent_of(span)))

@@ -1,4 +1,4 @@
-"""The steps of a batch: analyse, store, announce and acknowledge. The acknowledgement comes last.
+"""The steps of a batch: analyse, store and delete, announce and acknowledge. The acknowledgement comes last.
 
 Each step may raise Transient: it is then simply done again.
 """
@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind
 
 from services.common.circuit import Circuit
 from services.common.dead_letters import DeadLetter, DeadLetters
+from services.common.deletions import delete_posts
 from services.common.errors import MalformedPost, Rejected, Transient
-from services.common.messages import AnalysedPost, Analysis, Post, decode_post
+from services.common.messages import AnalysedPost, Analysis, Deletion, Post, decode_entry
 from services.common.streams import RESULTS_CHANNEL
 from services.common.traces import child, shared
 from services.inference.analyzer import Analyzer
@@ -31,6 +32,11 @@ _STORING = {
     "db.operation.name": "INSERT",
     "db.collection.name": "social_media_posts",
 }
+_DELETING = {
+    "db.system.name": "postgresql",
+    "db.operation.name": "DELETE",
+    "db.collection.name": "social_media_posts",
+}
 _ANNOUNCING = {
     "messaging.system": "redis",
     "messaging.operation.name": "publish",
@@ -44,6 +50,11 @@ class Readable(NamedTuple):
     post: Post
 
 
+class Deleting(NamedTuple):
+    entry: Entry
+    deletion: Deletion
+
+
 class Analysed(NamedTuple):
     entry: Entry
     post: Post
@@ -53,24 +64,30 @@ class Analysed(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Entries that were read: those that could be analysed, and the letters of those that were refused so far.
+    """Entries that were read: those that could be analysed, those that delete a post, and the letters of those that
+    were refused so far.
 
     `spans`: of those that are traced.
     """
 
     entries: Sequence[Entry] = ()
     analysed: Sequence[Analysed] = ()
+    deleting: Sequence[Deleting] = ()
     letters: Sequence[DeadLetter] = ()
     spans: Spans = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the database made of a batch: the posts that were new, and the letters of those that it refused."""
+    """What the database made of a batch: the posts that were new, and the letters of those that it refused.
+
+    `deleted`: ids of the posts that were stored, in this batch or long ago, and are deleted now.
+    """
 
     new: Sequence[AnalysedPost]
     redelivered: int
     letters: Sequence[DeadLetter] = field(default=())
+    deleted: Sequence[str] = ()
 
 
 def merged(batches: Sequence[Batch]) -> Batch:
@@ -80,6 +97,7 @@ def merged(batches: Sequence[Batch]) -> Batch:
     return Batch(
         [entry for batch in batches for entry in batch.entries],
         [item for batch in batches for item in batch.analysed],
+        [item for batch in batches for item in batch.deleting],
         [letter for batch in batches for letter in batch.letters],
         {key: span for batch in batches for key, span in batch.spans.items()},
     )
@@ -105,6 +123,7 @@ class Pipeline:
         self._triton = triton
         self._analysis = Isolation(self._analyse, triton, "analyse", probe_is_proof=True)
         self._storage = Isolation(self._store, postgres, "store", probe_is_proof=False)
+        self._deletion = Isolation(self._delete, postgres, "delete", probe_is_proof=False)
 
     def trace(self, entries: Sequence[Entry]) -> Spans:
         """Spans of the traced posts among them; `acknowledge` ends those that `analyse` is given."""
@@ -112,26 +131,34 @@ class Pipeline:
 
     async def analyse(self, entries: Sequence[Entry], spans: Spans = NO_SPANS) -> Batch:
         """Both models over the posts among the entries; waits while they are away. A suspect has to come alone."""
-        readable, letters = decode(entries)
+        readable, deleting, letters = decode(entries)
         if entries and entries[0].is_suspect:
             (suspect,) = entries
             if suspect.deliveries > MAX_DELIVERIES:
-                return Batch(entries, (), letters or [never_acknowledged(suspect)], spans)
+                return Batch(entries, (), (), letters or [never_acknowledged(suspect)], spans)
             # Waiting for a server is no reason to die of it: only what is tried counts.
             await self._triton.confirm()
             await self._consumer.count_delivery(suspect)
         with metrics.STAGE_SECONDS.labels("analyse").time(), shared([*spans.values()]):
             analysed, blamed = await self._analysis.run(readable)
         letters += [letter_of(item.entry, "model", error) for item, error in blamed]
-        return Batch(entries, analysed, letters, spans)
+        return Batch(entries, analysed, deleting, letters, spans)
 
     async def store(self, batch: Batch) -> Stored:
-        """Posts, analyses and roll-ups, in one transaction unless something is refused; waits for the database."""
+        """Posts, analyses and roll-ups, in one transaction unless something is refused; waits for the database.
+
+        Then deletes what is to be deleted, with posts of this very batch among it perhaps.
+        """
         with metrics.STAGE_SECONDS.labels("store").time(), shared([*batch.spans.values()]):
             new, blamed = await self._storage.run(batch.analysed)
-        metrics.POSTS_STORED.inc(len(new))
+            metrics.POSTS_STORED.inc(len(new))
+            deleted, not_deleted = await self._deletion.run(batch.deleting)
+        metrics.POSTS_DELETED.inc(len(deleted))
+        redelivered = len(batch.analysed) - len(blamed) - len(new)
         letters = [letter_of(item.entry, "database", error) for item, error in blamed]
-        return Stored(new, len(batch.analysed) - len(blamed) - len(new), letters)
+        letters += [letter_of(item.entry, "database", error) for item, error in not_deleted]
+        gone = set(deleted)
+        return Stored([post for post in new if post.post.post_id not in gone], redelivered, letters, deleted)
 
     async def acknowledge(self, batch: Batch, stored: Stored) -> None:
         """Tells everybody, then Redis that the entries are done."""
@@ -144,7 +171,7 @@ class Pipeline:
             self._consumer.let_go(entry for entry in batch.entries if entry.key in buried)
             done = [entry for entry in batch.entries if entry.key not in buried]
             with child(f"publish {RESULTS_CHANNEL}", _ANNOUNCING, SpanKind.PRODUCER) as span:
-                await self._consumer.acknowledge(done, announcement(stored.new, span))
+                await self._consumer.acknowledge(done, announcement(stored.new, stored.deleted, span))
         post_traces.refuse(batch.spans, letters)
         post_traces.end(batch.spans)
         metrics.BATCH_POSTS.observe(len(batch.entries))
@@ -166,17 +193,28 @@ class Pipeline:
         with child("INSERT social_media_posts", _STORING | {"undertone.posts": len(posts)}, SpanKind.CLIENT):
             return await store(self._pool, posts, datetime.now(UTC), journeys)
 
+    async def _delete(self, deleting: Sequence[Deleting]) -> list[str]:
+        ids = [item.deletion.post_id for item in deleting]
+        with child("DELETE social_media_posts", _DELETING | {"undertone.posts": len(ids)}, SpanKind.CLIENT):
+            return await delete_posts(self._pool, ids)
 
-def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[DeadLetter]]:
-    """The posts of the entries, and what is no post, with the reason."""
+
+def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[Deleting], list[DeadLetter]]:
+    """The posts of the entries, the deletions, and what is neither, with the reason."""
     readable = []
+    deleting = []
     refused = []
     for entry in entries:
         try:
-            readable.append(Readable(entry, decode_post(entry.fields)))
+            said = decode_entry(entry.fields)
         except MalformedPost as error:
             refused.append(dead_letter(entry, error.reason, error))
-    return readable, refused
+        else:
+            if isinstance(said, Deletion):
+                deleting.append(Deleting(entry, said))
+            else:
+                readable.append(Readable(entry, said))
+    return readable, deleting, refused
 
 
 def dead_letter(entry: Entry, reason: str, error: object) -> DeadLetter:

@@ -200,6 +200,6 @@ async def test_a_refused_entry_is_acknowledged_by_its_burial_and_by_nothing_else
         await acknowledge(done, announcement)
 
     with mock.patch.object(consumer, "acknowledge", after_another_has_read):
-        await pipeline.acknowledge(Batch([entry], (), [refused]), Stored([], 0))
+        await pipeline.acknowledge(Batch([entry], letters=[refused]), Stored([], 0))
     assert await dead(redis, stream_name) == []
     assert (await group_state(redis, stream_name, GROUP)).pending == 1

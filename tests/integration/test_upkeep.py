@@ -11,6 +11,7 @@ import pytest
 from services.common.database import open_pool
 from services.common.moments import DAY, HOUR, floor
 from services.common.partitions import create_partitions
+from services.common.settings import Settings
 from services.worker.store import store
 from services.worker.upkeep import retention, run
 from services.worker.upkeep.closing import close_buckets, quiet_before
@@ -224,10 +225,11 @@ async def test_one_process_leads(database_url: str) -> None:
 async def test_the_rounds_do_all_of_it_and_outlive_an_error(
     database: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings = Settings(_env_file=None, retention_days=3)
     monkeypatch.setattr(run, "INTERVAL_S", 0.05)
     await insert(database, "old", ingested_at=datetime.now(UTC) - 9 * DAY)
     await database.execute("ALTER TABLE rollup_progress RENAME TO hidden")
-    upkeep = asyncio.create_task(run.keep_storage(database_url, 3))
+    upkeep = asyncio.create_task(run.keep_storage(database_url, settings))
 
     async def failed() -> bool:
         # The first step of the round is done, the second is the one that fails.

@@ -34,6 +34,12 @@ test('reads when a post came into the stream', () => {
   });
 });
 
+test('reads which posts were deleted', () => {
+  const data = { post_ids: ['p1', 'at://x/y'] };
+  expect(parse({ type: 'deleted', data })).toEqual({ type: 'deleted', data: data.post_ids });
+  expect(parse({ type: 'deleted', data: { post_ids: [1] } })).toBeNull();
+});
+
 test('takes totals as the sign to ask for them', () => {
   expect(parse({ type: 'metrics_update', data: {} })?.type).toBe('metrics_update');
 });

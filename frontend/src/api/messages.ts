@@ -10,6 +10,8 @@ export interface MessageData {
   metrics_update: Fields;
   alert: Alert;
   feed: FeedShare;
+  /** Ids of posts that were deleted. */
+  deleted: string[];
 }
 export type MessageType = keyof MessageData;
 export type Message = { [T in MessageType]: { type: T; data: MessageData[T] } }[MessageType];
@@ -24,6 +26,11 @@ function readFeedShare(value: unknown): FeedShare | null {
     shown: readCount(fields.shown),
     seconds,
   };
+}
+
+function readDeleted(value: unknown): string[] | null {
+  const ids = readFields(value)?.post_ids;
+  return Array.isArray(ids) && ids.every((id) => typeof id === 'string') ? ids : null;
 }
 
 function build<T extends MessageType>(type: T, data: MessageData[T] | null) {
@@ -61,6 +68,8 @@ function readMessage(type: unknown, data: unknown): Message | 'ignored' | null {
       return build('alert', readAlert(data));
     case 'feed':
       return build('feed', readFeedShare(data));
+    case 'deleted':
+      return build('deleted', readDeleted(data));
     default:
       return typeof type === 'string' ? 'ignored' : null;
   }

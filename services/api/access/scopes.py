@@ -17,6 +17,7 @@ PUBLIC: Need = frozenset()
 READ: Need = frozenset({"read"})
 # Sends texts and changes nothing here. Also what no route answers: it takes a key to hear of that.
 ASK: Need = frozenset({"read", "ingest"})
+# Of a producer, who passes on what happens at its source; a deletion is a part of that.
 INGEST: Need = frozenset({"ingest"})
 ADMIN: Need = frozenset({"admin"})
 
@@ -34,6 +35,7 @@ NEEDS: dict[str, Need] = {
     "GET /api/posts": READ,
     "GET /api/posts/export": READ,
     "GET /api/posts/journey": READ,
+    "DELETE /api/posts/{post_id:path}": INGEST,
     "GET /api/words/rising": READ,
     "GET /api/sentiment/aggregate": READ,
     "GET /api/sentiment/distribution": READ,

@@ -23,7 +23,7 @@ from services.api.queries.keyword_counts import read_newest_ids
 from services.common.cluster import Client, publish
 from services.common.errors import Transient
 from services.common.logging import get_logger
-from services.common.messages import AlertMessage, encode_message
+from services.common.messages import AlertMessage, ChannelMessage, encode_message
 from services.common.streams import RESULTS_CHANNEL, redis_errors
 
 log = get_logger(__name__)
@@ -131,7 +131,7 @@ async def notify(
     return AlertMessage(change=change, alert=alert.model_dump(mode="json"))
 
 
-async def announce(redis: Client, change: AlertMessage) -> None:
+async def announce(redis: Client, change: ChannelMessage) -> None:
     """Tells live clients of what a request has done; they can ask, so a Redis that is away is no error of it."""
     with suppress(Transient, TimeoutError):
         async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):

@@ -89,6 +89,9 @@ class Broadcaster:
             encoded = [frames.new_post(post) for post in kept]
             dropped = sum([queue.put_posts(encoded) for queue in self._queues])
             dropped += (len(shown) - len(kept)) * len(self._queues)
+            if message.deleted:
+                frame = frames.deleted(message.deleted)
+                dropped += sum([queue.put_deletion(frame) for queue in self._queues])
         self._metrics.live.frames_dropped.inc(dropped)
 
     async def report_sample(self) -> None:

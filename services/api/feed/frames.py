@@ -1,6 +1,6 @@
 """WebSocket frames: what the browser receives, encoded once for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -90,6 +90,11 @@ def new_post(analysed: AnalysedPost) -> str:
         ),
     )
     return _encode({"type": "new_post", "data": data})
+
+
+def deleted(post_ids: Sequence[str]) -> str:
+    """Posts that were deleted: a page that shows one of them takes it away, and shows none that comes later."""
+    return _encode({"type": "deleted", "data": {"post_ids": post_ids}})
 
 
 def alert(message: AlertMessage) -> str:

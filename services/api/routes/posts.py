@@ -2,15 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from services.api.alerting.watch import announce
 from services.api.caches import STALE, tell_age
 from services.api.cursor import decode_cursor, encode_cursor
-from services.api.dependencies import Limit, Offset, StateDep
+from services.api.dependencies import Limit, Offset, StateDep, Text
 from services.api.post_filters import EVERYTHING, FiltersDep
+from services.api.queries.connection import connection
 from services.api.queries.posts import count_posts, read_posts
-from services.api.schemas.general import ErrorBody, PostFilters, PostPage
+from services.api.schemas.general import DeletedPost, ErrorBody, PostFilters, PostPage
 from services.api.state import State
+from services.common.deletions import delete_posts
+from services.common.messages import MAX_POST_ID_CHARS, ResultsMessage, make_deletion
 
 router = APIRouter(tags=["posts"])
 
@@ -47,6 +51,35 @@ async def list_posts(
         tell_age(response, cached)
         return cached.value
     return await _page(state, filters, before_id, limit, offset)
+
+
+@router.delete(
+    "/api/posts/{post_id:path}",
+    operation_id="deletePost",
+    summary="Delete a post, for good",
+    responses={
+        403: {"model": ErrorBody, "description": "The request comes from another site's page"},
+        422: {"model": ErrorBody},
+        503: {"model": ErrorBody},
+    },
+)
+async def delete_post(
+    state: StateDep,
+    post_id: Annotated[Text, Path(min_length=1, max_length=MAX_POST_ID_CHARS, description="Slashes may stand in it")],
+) -> DeletedPost:
+    """Text, author and analysis are gone when this is answered, from the counts as well; open pages take it away.
+
+    Asked again it changes nothing. For DELETION_MEMORY_DAYS the id is known: a post that is still on its way to here,
+    or is sent again, is not stored. Its dead letters go within seconds.
+    """
+    deletion = make_deletion(post_id)
+    async with connection(state.pool) as held:
+        was_stored = bool(await delete_posts(held, [deletion.post_id]))
+    # Of this process here, lest it hears of it from a Redis that is away.
+    state.caches.first_pages.clear()
+    state.arrivals.forget([deletion.post_id])
+    await announce(state.redis, ResultsMessage(deleted=(deletion.post_id,)))
+    return DeletedPost(post_id=deletion.post_id, was_stored=was_stored)
 
 
 async def _page(state: State, filters: PostFilters, before_id: int | None, limit: int, offset: int) -> PostPage:

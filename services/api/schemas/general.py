@@ -66,6 +66,13 @@ class Post(BaseModel):
     sentiment: PostSentiment | None = Field(description="null until the post is analysed")
 
 
+class DeletedPost(BaseModel):
+    """It is nowhere any more, and stays so when it is sent again."""
+
+    post_id: str
+    was_stored: bool = Field(description="false: it was deleted before, is still on its way, or never came")
+
+
 class PostFilters(BaseModel):
     """The filters as they were understood; null: not filtered."""
 

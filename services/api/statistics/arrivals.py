@@ -1,6 +1,7 @@
 """What arrived on the results channel: how many posts, how long they took to here, and when each was pushed."""
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -49,6 +50,12 @@ class Arrivals:
                 latency_ms = max(0.0, now_ms - analysed.queued_ms)
                 self._latencies.add(latency_ms)
                 self._metrics.post_seconds.observe(latency_ms / 1_000)
+
+    def forget(self, post_ids: Iterable[str]) -> None:
+        """Posts that were deleted."""
+        for post_id in post_ids:
+            self._newer.pop(post_id, None)
+            self._older.pop(post_id, None)
 
     def take(self) -> Slice:
         """What came since the last call."""

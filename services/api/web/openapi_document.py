@@ -17,7 +17,8 @@ DESCRIPTION = """How people feel, live.
 
 `/ws/sentiment` is the live feed: `connected`, `new_post`, `metrics_update`, `alert` and, when idle, `ping`. Of more
 posts than FEED_POSTS_PER_S it shows an even sample, and says so about once a second: `feed`, with `sampled`, `posts`,
-`shown` and `seconds`. Counts and alerts are never sampled.
+`shown` and `seconds`. Counts and alerts are never sampled. `deleted` has the `post_ids` of posts that are not to be
+shown any more.
 Times are UTC; a time without an offset is taken as UTC.
 
 Every error is a problem (RFC 9457): `detail` is a sentence about this very request, `request_id` is in the log, too.
@@ -98,7 +99,8 @@ def _document_of(app: FastAPI) -> dict[str, Any]:
 
 
 def _tell_of_keys(path: str, method: str, operation: dict[str, Any]) -> None:
-    need = need_of(method.upper(), path)
+    # The document leaves out that a parameter may have slashes in it.
+    need = need_of(method.upper(), path) or need_of(method.upper(), path.replace("}", ":path}"))
     if need is None or need == PUBLIC:
         operation["security"] = []
         return

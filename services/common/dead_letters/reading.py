@@ -10,7 +10,7 @@ from services.common.dead_letters.filters import FIRST_ID, LAST_ID, Filter, plac
 from services.common.dead_letters.letter import original_fields
 from services.common.dead_letters.scripts import count_script, keys
 from services.common.errors import MalformedPost
-from services.common.messages import decode_post
+from services.common.messages import decode_entry
 from services.common.streams import dead_letter_stream, redis_errors
 
 # Letters in one answer of Redis: some 100 kB, at most 20 MB.
@@ -64,7 +64,7 @@ class Letter:
         if self.cut:
             return f"it is not whole, too long to be kept: {self.cut}"
         try:
-            decode_post(self.raw_fields)
+            decode_entry(self.raw_fields)
         except MalformedPost as error:
             return f"it would be refused again: {error}"
         return ""

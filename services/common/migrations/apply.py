@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from services.common.database import CLOSE_TIMEOUT_S, CONNECT_TIMEOUT_S, database_errors
 from services.common.errors import ConfigurationError, Transient
 from services.common.logging import get_logger
-from services.common.migrations.grants import IS_OWNER, OWN, grants
+from services.common.migrations.grants import IS_OWNER, OWN, OWN_FUNCTIONS, grants
 from services.common.settings import read_settings
 
 log = get_logger(__name__)
@@ -116,7 +116,9 @@ def _upgrade(connection: Connection, folder: Path) -> bool:
     command.upgrade(config, "+1")
     if connection.exec_driver_sql(IS_OWNER).scalar_one():
         own = connection.exec_driver_sql(OWN).all()
-        for statement in grants([n for n, is_sequence in own if not is_sequence], [n for n, is_seq in own if is_seq]):
+        tables, sequences = [n for n, is_sequence in own if not is_sequence], [n for n, is_seq in own if is_seq]
+        functions = connection.exec_driver_sql(OWN_FUNCTIONS).scalars().all()
+        for statement in grants(tables, sequences, functions):
             connection.exec_driver_sql(statement)
     return True
 

@@ -37,6 +37,8 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 SEQUENCES = {WORKER: {"social_media_posts_number": "USAGE"}}
+# They work with the rights of the schema's owner.
+FUNCTIONS = {WORKER: {"delete_posts": "EXECUTE"}, API: {"delete_posts": "EXECUTE"}}
 
 # For the owner of the schema alone: elsewhere there may be no such roles.
 IS_OWNER = f"SELECT current_user = '{MIGRATE}'"
@@ -45,16 +47,24 @@ OWN = f"""
     SELECT relname, relkind = 'S' AS is_sequence FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S') AND relowner = '{MIGRATE}'::regrole
 """  # nosec B608 # a role's constant name
+# Those of the owner's that are not everybody's.
+OWN_FUNCTIONS = f"""
+    SELECT proname FROM pg_proc
+     WHERE pronamespace = 'public'::regnamespace AND prosecdef AND proowner = '{MIGRATE}'::regrole
+"""  # nosec B608 # a role's constant name
 
 
-def grants(tables: Collection[str], sequences: Collection[str]) -> list[str]:
-    """The statements that grant all of it, on those tables and sequences that exist; harmless when repeated."""
+def grants(tables: Collection[str], sequences: Collection[str], functions: Collection[str]) -> list[str]:
+    """The statements that grant all of it, on those tables, sequences and functions that exist; harmless when
+    repeated.
+    """
     statements = []
     for kind, existing, readers, of_roles in (
         ("TABLE", tables, READS_ALL, TABLES),
         ("SEQUENCE", sequences, (READ,), SEQUENCES),
+        ("FUNCTION", functions, (), FUNCTIONS),
     ):
-        if existing:
+        if existing and readers:
             statements.append(f"GRANT SELECT ON {kind} {', '.join(existing)} TO {', '.join(readers)}")
         for role, of_names in of_roles.items():
             for name, rights in of_names.items():

@@ -14,7 +14,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.common.database import COMMAND_TIMEOUT_S, CONNECT_TIMEOUT_S, PLANNING, database_errors
 from services.common.errors import ConfigurationError, Transient
 from services.common.migrations.apply import MIGRATION_LOCK
-from services.common.migrations.grants import API, MIGRATE, MONITOR, OWN, READ, READS_ALL, WORKER, grants
+from services.common.migrations.grants import (
+    API,
+    MIGRATE,
+    MONITOR,
+    OWN,
+    OWN_FUNCTIONS,
+    READ,
+    READS_ALL,
+    WORKER,
+    grants,
+)
 from services.common.scram import verifier
 from services.common.settings import read_settings
 
@@ -150,15 +160,17 @@ async def _make(held: asyncpg.Connection, passwords: dict[str, str]) -> None:
     own = await held.fetch(OWN)
     tables = [row["relname"] for row in own if not row["is_sequence"]]
     sequences = [row["relname"] for row in own if row["is_sequence"]]
+    functions = [row["proname"] for row in await held.fetch(OWN_FUNCTIONS)]
     others = f"PUBLIC, {WORKER}, {API}, {READ}, {MONITOR}"
     of_later_ones = f"ALTER DEFAULT PRIVILEGES FOR ROLE {MIGRATE} IN SCHEMA public"
-    for kind, names in (("TABLE", tables), ("SEQUENCE", sequences)):
-        await held.execute(f"{of_later_ones} REVOKE ALL ON {kind}S FROM {others}")
+    for kind, names in (("TABLE", tables), ("SEQUENCE", sequences), ("FUNCTION", functions)):
+        if kind != "FUNCTION":  # most are everybody's: a migration says which are not
+            await held.execute(f"{of_later_ones} REVOKE ALL ON {kind}S FROM {others}")
         if names:
             await held.execute(f"REVOKE ALL ON {kind} {', '.join(names)} FROM {others}")
     await held.execute(f"{of_later_ones} GRANT SELECT ON TABLES TO {', '.join(READS_ALL)}")
     await held.execute(f"{of_later_ones} GRANT SELECT ON SEQUENCES TO {READ}")
-    for statement in grants(tables, sequences):
+    for statement in grants(tables, sequences, functions):
         await held.execute(statement)
 
 

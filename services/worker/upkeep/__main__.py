@@ -27,7 +27,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
         async with in_background(heartbeat(HEARTBEAT)):
             if not await until_done("start", lambda: migrate(settings.direct_dsn), stopping):
                 return
-            async with in_background(storage=keep_storage(settings.direct_dsn, settings.retention_days)):
+            async with in_background(storage=keep_storage(settings.direct_dsn, settings)):
                 log.info("keeping the storage", retention_days=settings.retention_days)
                 await stopping.wait()
     log.info("stopped")

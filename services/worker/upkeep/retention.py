@@ -30,6 +30,8 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
             retention_days,
         ):
             async with held.transaction():
+                # Nobody takes a post out of a roll-up that is about to go.
+                await held.execute("SELECT FROM rollup_progress FOR UPDATE")
                 beyond = start_of(partition["day"]) + DAY
                 for table in ("sentiment", "emotion"):
                     for width in ("minute", "ten_minute", "hour", "day"):
@@ -39,6 +41,26 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
         await _forget_batches(held, retention_days)
     for row in await held.fetch("SELECT relname FROM pg_class WHERE relname ~ '^retired_posts_[0-9]{8}$'"):
         await _forget(held, row["relname"])
+
+
+async def forget_deletions(held: asyncpg.Connection, memory_days: int) -> None:
+    """Forgets what was deleted more than `memory_days` ago: such a post may be stored again."""
+    forgotten = KEYS_AT_ONCE
+    while forgotten == KEYS_AT_ONCE:
+        async with held.transaction():
+            # Nobody deletes one of them again meanwhile: of that deletion only half would be remembered.
+            await held.execute("SELECT FROM rollup_progress FOR UPDATE")
+            forgotten = await held.fetchval(
+                f"""
+                WITH chunk AS (SELECT post_id FROM deleted_posts WHERE deleted_at < now() - $1 * interval '1 day'
+                                ORDER BY deleted_at LIMIT {KEYS_AT_ONCE}),
+                     keys AS (DELETE FROM social_media_post_keys k USING chunk
+                               WHERE k.post_id = chunk.post_id AND k.id = 0),
+                     gone AS (DELETE FROM deleted_posts d USING chunk WHERE d.post_id = chunk.post_id)
+                SELECT count(*) FROM chunk
+                """,  # nosec B608 # a number of ours
+                memory_days,
+            )
 
 
 async def _take_out(held: asyncpg.Connection, suffix: str) -> None:

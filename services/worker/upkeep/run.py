@@ -7,10 +7,11 @@ from services.common.cancellation import stop_if_cancelled
 from services.common.errors import Transient
 from services.common.logging import get_logger
 from services.common.partitions import create_partitions
+from services.common.settings import Settings
 from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.leader import leading
 from services.worker.upkeep.metrics import LAST_ROUND
-from services.worker.upkeep.retention import drop_old_days
+from services.worker.upkeep.retention import drop_old_days, forget_deletions
 from services.worker.upkeep.search_index import index_words
 
 log = get_logger(__name__)
@@ -22,15 +23,18 @@ STORAGE_LOCK = 7_316_605_515
 SEARCH_LOCK = 7_316_605_516
 
 
-async def keep_storage(dsn: str, retention_days: int) -> None:
-    """Runs until it is cancelled: partitions ahead, hours and days closed, old days dropped, words indexed."""
+async def keep_storage(dsn: str, settings: Settings) -> None:
+    """Runs until it is cancelled: partitions ahead, hours and days closed, old days dropped, old deletions forgotten,
+    words indexed.
+    """
 
     async def storage() -> bool:
         async with leading(dsn, STORAGE_LOCK) as held:
             if held:
                 await create_partitions(held)
                 await close_buckets(held)
-                await drop_old_days(held, retention_days)
+                await drop_old_days(held, settings.retention_days)
+                await forget_deletions(held, settings.deletion_memory_days)
         return True
 
     async def search() -> bool:

@@ -126,6 +126,7 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
         "/api/posts",
         "/api/posts/export",
         "/api/posts/journey",
+        "/api/posts/{post_id}",
         "/api/inference",
         "/api/sentiment/aggregate",
         "/api/sentiment/distribution",
@@ -173,6 +174,7 @@ def test_the_openapi_document_names_every_operation_and_types_every_answer() -> 
     [
         ("POST", "/api/alerts", "GET, HEAD"),
         ("DELETE", "/api/posts", "GET, POST, HEAD"),
+        ("GET", "/api/posts/1", "DELETE"),
         ("GET", "/api/dead-letters/replay/", None),
         ("PATCH", "/api/dead-letters/1-0", "GET, HEAD"),
         ("OPTIONS", "/api/dead-letters/replay", "POST"),

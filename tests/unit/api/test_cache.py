@@ -13,10 +13,12 @@ from tests.waiting import eventually
 class Work:
     def __init__(self) -> None:
         self.runs = 0
+        self.has_begun = asyncio.Event()
         self.may_end = asyncio.Event()
 
     async def __call__(self) -> int:
         self.runs += 1
+        self.has_begun.set()
         await self.may_end.wait()
         return self.runs
 
@@ -175,3 +177,26 @@ async def test_who_waits_for_the_same_failure_gets_the_same_old_answer() -> None
     await asyncio.sleep(0)
     work.may_end.set()
     assert [(cached.value, cached.stale) for cached in await asyncio.gather(*asking)] == [(1, True)] * 5
+
+
+async def test_what_is_cleared_is_computed_anew_also_if_it_was_being_computed() -> None:
+    cache, before, after = TtlCache[str](60, max_stale_s=60), Work(), Work()
+
+    async def old() -> str:
+        return f"old {await before()}"
+
+    async def new() -> str:
+        return f"new {await after()}"
+
+    first = asyncio.create_task(cache.get("key", old))
+    await before.has_begun.wait()
+    cache.clear()
+    second = asyncio.create_task(cache.get("key", new))
+    await after.has_begun.wait()
+    after.may_end.set()
+    assert (await second).value == "new 1"
+    before.may_end.set()
+    assert (await first).value == "old 1"
+    assert (await cache.get("key", old)).value == "new 1"
+    cache.clear()
+    assert (await cache.get("key", old)).value == "old 2"

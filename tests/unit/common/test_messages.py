@@ -16,10 +16,13 @@ from services.common.messages import (
     AlertMessage,
     AnalysedPost,
     Analysis,
+    Deletion,
     Post,
     ResultsMessage,
+    decode_entry,
     decode_message,
     decode_post,
+    encode_deletion,
     encode_message,
     encode_post,
 )
@@ -50,6 +53,25 @@ def raw(post: Post) -> dict[bytes, bytes]:
 )
 def test_what_is_published_is_what_is_read(post: Post) -> None:
     assert decode_post(raw(post)) == post
+
+
+@given(st.builds(Deletion, post_id=hostile.storable_texts(255)))
+def test_a_deletion_that_is_published_is_what_is_read(deletion: Deletion) -> None:
+    fields = {name.encode(): value.encode() for name, value in encode_deletion(deletion).items()}
+    assert decode_entry(fields) == deletion
+
+
+def test_an_entry_of_any_other_type_is_a_post_and_a_deletion_needs_an_id() -> None:
+    for extra in ({}, {b"type": b"post"}, {b"type": b"DELETE"}):
+        assert isinstance(decode_entry({**FIELDS, **extra}), Post)
+    for wrong, reason in (
+        ({}, "missing_field"),
+        ({b"post_id": b" "}, "empty_field"),
+        ({b"post_id": b"\xff"}, "invalid_utf8"),
+    ):
+        with pytest.raises(MalformedPost) as refused:
+            decode_entry({b"type": b"delete", **wrong})
+        assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize("content", hostile.TEXTS.values(), ids=hostile.TEXTS)

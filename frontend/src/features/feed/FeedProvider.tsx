@@ -45,6 +45,7 @@ export function FeedProvider({ children }: { children: ReactNode }) {
 
   useOnConnected(() => store.markGap());
   useLiveMessage('new_post', (post) => store.add(post));
+  useLiveMessage('deleted', (ids) => store.remove(ids));
   useEffect(() => {
     if (query.data !== undefined) store.fillGap(query.data);
   }, [query.data, store]);

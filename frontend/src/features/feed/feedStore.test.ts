@@ -54,6 +54,22 @@ test('holds still while paused, counts, and catches up', () => {
   expect(shown()).toEqual(['c', 'b', 'a']);
 });
 
+test('a post that is deleted goes, from a view that is paused as well, and does not come later', () => {
+  add('a', 'b');
+  paint();
+  store.pause('button');
+  add('c', 'd');
+  store.remove(['a', 'c', 'later']);
+  paint();
+  expect(shown()).toEqual(['b']);
+  expect(store.get().heldBack).toBe(1);
+  store.resume();
+  add('later', 'a', 'e');
+  store.fillGap([samplePost('later'), samplePost('f')]);
+  paint();
+  expect(shown().sort()).toEqual(['b', 'd', 'e', 'f']);
+});
+
 test('stays paused until every reason is gone', () => {
   store.pause('pointer');
   store.pause('button');

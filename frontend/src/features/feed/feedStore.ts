@@ -10,6 +10,9 @@ const MOST_NEWCOMERS = 6;
 const RUSH_POSTS = 20;
 const RUSH_EVERY_MS = 500;
 
+/** Ids that a page knows to be deleted, at most. */
+const MOST_DELETED = 10_000;
+
 export type PauseReason = 'button' | 'pointer' | 'focus' | 'scroll';
 
 export interface FeedView {
@@ -48,6 +51,8 @@ export class FeedStore {
   /** What came in since, oldest first; FEED_LIMIT at most, also while nothing is painted. */
   private arrived: Arrival[] = [];
   private ids = new Set<string>();
+  /** Deleted since the page was opened: a post may have been on its way to here already. The oldest go. */
+  private readonly deleted = new Set<string>();
   private heldBack = 0;
   /** How many posts came in since the connection was last made: those are newer than any REST answer. */
   private fresh = 0;
@@ -76,12 +81,30 @@ export class FeedStore {
   }
 
   add(post: Post): void {
-    if (this.ids.has(post.id)) return;
+    if (this.ids.has(post.id) || this.deleted.has(post.id)) return;
     this.ids.add(post.id);
     this.arrived.push({ post, receivedAtMs: Date.now() });
     this.fresh = Math.min(this.fresh + 1, FEED_LIMIT);
     this.heldBack += 1;
     if (this.arrived.length >= FEED_LIMIT) this.settle();
+    this.schedule();
+  }
+
+  /** Takes posts away at once, also from a view that is paused. */
+  remove(ids: readonly string[]): void {
+    for (const id of ids) this.deleted.add(id);
+    for (const id of this.deleted) {
+      if (this.deleted.size <= MOST_DELETED) break;
+      this.deleted.delete(id);
+    }
+    const isKept = ({ id }: Post) => !this.deleted.has(id);
+    const newestFirst = [...this.arrived.map(({ post }) => post).reverse(), ...this.latest];
+    this.fresh = newestFirst.slice(0, this.fresh).filter(isKept).length;
+    this.heldBack = newestFirst.slice(0, this.heldBack).filter(isKept).length;
+    this.arrived = this.arrived.filter(({ post }) => isKept(post));
+    this.latest = this.latest.filter(isKept);
+    this.ids = new Set(newestFirst.filter(isKept).map(({ id }) => id));
+    this.view = { ...this.view, posts: this.view.posts.filter(isKept) };
     this.schedule();
   }
 
@@ -96,7 +119,8 @@ export class FeedStore {
     const known = new Set(this.ids);
     const after = this.latest.slice(0, this.fresh);
     const before = this.latest.slice(this.fresh);
-    const byId = new Map([...after, ...posts, ...before].map((post) => [post.id, post]));
+    const missed = posts.filter(({ id }) => !this.deleted.has(id));
+    const byId = new Map([...after, ...missed, ...before].map((post) => [post.id, post]));
     this.keep([...byId.values()]);
     this.heldBack += this.latest.filter(({ id }) => !known.has(id)).length;
     this.schedule();

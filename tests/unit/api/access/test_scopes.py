@@ -20,12 +20,14 @@ ASKING = {"/predict", "/models/{model}/predict", "/api/analyze", "/api/{path:pat
 
 
 def expected(method: str, template: str) -> Need:
-    """The rule in words: reading needs read, asking the models read or ingest, publishing ingest, the rest admin."""
+    """The rule in words: reading needs read, asking the models read or ingest, publishing and deleting posts ingest, the
+    rest admin.
+    """
     if template in PUBLIC_TEMPLATES:
         return PUBLIC
     if template in ASKING:
         return ASK
-    if (method, template) == ("POST", "/api/posts"):
+    if (method, template) in {("POST", "/api/posts"), ("DELETE", "/api/posts/{post_id:path}")}:
         return INGEST
     return READ if method in ("GET", "HEAD", "WS") or template in READING_POSTS else ADMIN
 

@@ -69,6 +69,15 @@ async def test_an_alert_overtakes_posts() -> None:
         assert json.loads(await queue.get()) == {"type": "alert", "change": "raised", "data": {"id": 7}}
 
 
+async def test_a_deletion_is_told_to_every_browser_before_posts_that_wait() -> None:
+    broadcaster, _ = make()
+    with broadcaster.join() as first, broadcaster.join() as second:
+        broadcaster.publish(ResultsMessage(posts=analysed_posts(1), deleted=("a", "b")))
+        for queue in (first, second):
+            assert json.loads(await queue.get()) == {"type": "deleted", "data": {"post_ids": ["a", "b"]}}
+            assert json.loads(await queue.get())["type"] == "new_post"
+
+
 async def waiting_in(queue: FrameQueue) -> list[dict[str, Any]]:
     """Every frame that waits now."""
     taken: list[dict[str, Any]] = []

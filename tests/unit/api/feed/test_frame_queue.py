@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.api.feed.frame_queue import MAX_ALERTS, FrameQueue, QueueClosed
+from services.api.feed.frame_queue import MAX_ALERTS, MAX_DELETIONS, FrameQueue, QueueClosed
 
 
 async def drain(queue: FrameQueue) -> list[str]:
@@ -39,14 +39,16 @@ async def test_alerts_and_counts_survive_any_flood_of_posts_and_go_first() -> No
     queue.put_latest("metrics_update", "counts")
     for number in range(1_000):
         queue.put_posts([str(number)])
+    queue.put_deletion("deleted")
     queue.put_alert("resolved")
-    assert await drain(queue) == ["raised", "resolved", "counts", "998", "999"]
+    assert await drain(queue) == ["raised", "resolved", "deleted", "counts", "998", "999"]
 
 
 async def test_alerts_are_bounded_too() -> None:
     queue = FrameQueue(1)
     assert sum(queue.put_alert(str(number)) for number in range(MAX_ALERTS + 3)) == 3
     assert (await drain(queue))[0] == "3"
+    assert sum(queue.put_deletion(str(number)) for number in range(MAX_DELETIONS + 2)) == 2
 
 
 async def test_of_counts_only_the_latest_is_kept() -> None:

@@ -60,3 +60,11 @@ def test_the_newest_posts_are_remembered_and_no_more_than_twice_as_many() -> Non
     assert at is not None
     assert before <= at <= datetime.now(UTC) + timedelta(milliseconds=1)
     assert arrivals.pushed_at("never heard of") is None
+
+
+def test_a_post_that_is_forgotten_was_never_pushed() -> None:
+    arrivals = Arrivals(ApiMetrics(), remembered=2)
+    for first in range(0, 4, 2):
+        arrivals.note(message(first, 2))
+    arrivals.forget(["p0", "p2", "unknown"])
+    assert [i for i in range(4) if arrivals.pushed_at(f"p{i}")] == [1, 3]
