@@ -18,6 +18,8 @@ from services.common.api_keys import ApiKey, read_api_keys
 from services.common.certificates import check_certificates
 from services.common.cpu_runtime import CpuRuntime
 from services.common.errors import ConfigurationError
+from services.common.messages import MAX_CONTENT_CHARS
+from services.common.rule_settings import read_languages, read_masked
 from services.common.shards import MAX_SHARDS, has_hash_tag, shard_streams
 from services.common.triton_config import TritonConfig
 from services.common.webhook_setting import read_webhooks
@@ -161,6 +163,27 @@ class Settings(BaseSettings):
         description="of an account on the server that --source mastodon reads; empty: without its stream",
     )
     ingester_metrics_port: OptionalPort = Field(9102, description="Prometheus metrics of the ingester; 0: none")
+    rule_min_chars: int = Field(
+        1,
+        ge=1,
+        le=MAX_CONTENT_CHARS,
+        description="shorter posts are not published; docs/privacy.md has all rules",
+    )
+    rule_max_chars: int = Field(
+        MAX_CONTENT_CHARS, ge=1, le=MAX_CONTENT_CHARS, description="longer posts are not published"
+    )
+    rule_languages: str = Field(
+        "", description="languages of the posts that are published, as en,de; empty: any. What cannot be told passes"
+    )
+    rule_duplicates: Literal["pass", "exact", "near"] = Field(
+        "pass", description="exact, near: what repeats the text of another post, or nearly so, is not published"
+    )
+    rule_duplicates_window_s: float = Field(
+        3_600, gt=0, le=604_800, description="how long ago the other one may have been"
+    )
+    rule_mask: str = Field(
+        "", description="what is masked before a post is published, as names,emails,phones,authors; empty: nothing"
+    )
 
     api_host: str = Field("127.0.0.1", description="address that API and dashboard listen on; 0.0.0.0: everywhere")
     api_port: Port = 8000
@@ -326,6 +349,26 @@ class Settings(BaseSettings):
                 "a Redis Cluster needs 2 shards at least, or a REDIS_STREAM_NAME with braces as {posts}, "
                 "so that a stream and its dead letters are on one node"
             )
+        return value
+
+    @field_validator("rule_max_chars")
+    @classmethod
+    def _not_below_the_least(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("rule_min_chars", 1)
+        if value < least:
+            raise ValueError(f"is less than RULE_MIN_CHARS ({least}): no post would pass")
+        return value
+
+    @field_validator("rule_languages")
+    @classmethod
+    def _languages(cls, value: str) -> str:
+        read_languages(value)
+        return value
+
+    @field_validator("rule_mask")
+    @classmethod
+    def _masked(cls, value: str) -> str:
+        read_masked(value)
         return value
 
     @field_validator("cors_origins")

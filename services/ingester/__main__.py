@@ -12,6 +12,7 @@ from services.common.lifecycle import run_service
 from services.common.logging import get_logger
 from services.common.metrics import serve_metrics
 from services.common.retry import until_done
+from services.common.rules import make_rules
 from services.common.settings import Settings
 from services.common.source_states import SourceStore
 from services.common.streams import ensure_groups, open_client
@@ -60,8 +61,9 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
         publisher = Publisher(redis, streams, group, settings.max_stream_lag, settings.redis_min_replicas)
         dead = DeadLetters(redis, streams)
         store = SourceStore(redis, settings.redis_stream_name)
+        rules = make_rules(settings)
         intakes = [
-            Intake(source, publisher, dead, store, stopping, group=group, max_lag=settings.max_stream_lag)
+            Intake(source, publisher, dead, store, stopping, rules=rules, group=group, max_lag=settings.max_stream_lag)
             for source in sources
         ]
         with serve_metrics(settings.metrics_host, settings.ingester_metrics_port, "INGESTER_METRICS_PORT"):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
@@ -12,8 +12,10 @@ from prometheus_client import Counter
 from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
-from services.common.messages import Post
+from services.common.messages import Deletion, Post
+from services.common.metrics import start_at_zero
 from services.common.retry import until_done
+from services.common.rules import REASONS, Rules
 from services.common.source_states import SourceStore
 from services.ingester.publisher import REFUSED, Publisher
 from services.ingester.sources.backoff import wait_s
@@ -22,23 +24,19 @@ from services.ingester.sources.base import Batch, Malformed, Source
 log = get_logger(__name__)
 
 T = TypeVar("T")
-# Told that a post was deleted where it was written. It may be told again, also of posts that nobody has. Transient: it
-# is told again until it is done.
-OnDelete = Callable[[str], Awaitable[None]]
 
 DELETED = Counter("undertone_source_deletes_total", "Posts that a source says were deleted", ["source"])
+REJECTED = Counter("undertone_ingester_posts_rejected_total", "Posts that a rule has kept out", ["reason"])
+MASKED = Counter("undertone_ingester_posts_masked_total", "Posts in which something was masked")
+start_at_zero(REJECTED, REASONS)
 
 ROOM_POLL_S = 0.05
 # A source goes on some seconds before its position, so it need not be written more often.
 POSITION_INTERVAL_S = 1.0
 
 
-async def ignore(post_id: str) -> None:
-    """Deletions are counted, and change nothing yet."""
-
-
 class Intake:
-    """Reads a source to its end. `group`: that acknowledges what is buried."""
+    """Reads a source to its end. `group`: that acknowledges what is buried. `rules`: of all sources together."""
 
     def __init__(
         self,
@@ -48,18 +46,18 @@ class Intake:
         store: SourceStore,
         stopping: asyncio.Event,
         *,
+        rules: Rules,
         group: str,
         max_lag: int,
-        on_delete: OnDelete = ignore,
     ) -> None:
         self._source = source
         self._publisher = publisher
         self._dead = dead
         self._store = store
+        self._rules = rules
         self._stopping = stopping
         self._group = group
         self._max_lag = max_lag
-        self._on_delete = on_delete
         self._failures = 0
         self._position_at = float("-inf")
 
@@ -104,24 +102,47 @@ class Intake:
         refused = [item for item in batch.items if isinstance(item, Malformed)]
         return (
             await self._bury(refused)
-            and await self._publish(posts)
+            and await self._publish(self._let_in(posts))
             # Behind the posts: one of them may be what was deleted.
-            and await self._hand_over(batch.deleted)
+            and await self._delete(batch.deleted)
             # Behind everything that it covers, in whatever step: it is never ahead of what is kept.
             and await self._remember(batch.position)
         )
+
+    def _let_in(self, posts: Sequence[Post]) -> list[Post]:
+        """Those that no rule keeps out, masked."""
+        passed = []
+        for post in posts:
+            verdict = self._rules.judge(post)
+            if isinstance(verdict, Post):
+                MASKED.inc(verdict is not post)
+                passed.append(verdict)
+            else:
+                REJECTED.labels(verdict).inc()
+        return passed
 
     async def _publish(self, posts: Sequence[Post]) -> bool:
         # A batch may be larger than what may wait at all.
         for start in range(0, len(posts), self._max_lag):
             some = posts[start : start + self._max_lag]
-            if not (
-                await self._wait_for_room(len(some))
-                and await until_done("publish", partial(self._publisher.publish, some), self._stopping)
-            ):
+            if not await self._add(some):
                 return False
             self._source.health.published(len(some))
         return True
+
+    async def _delete(self, deleted: Sequence[str]) -> bool:
+        """For the workers, also what was never published: it may come yet."""
+        for start in range(0, len(deleted), self._max_lag):
+            some = [Deletion(post_id=post_id) for post_id in deleted[start : start + self._max_lag]]
+            if not await self._add(some):
+                return False
+            DELETED.labels(self._source.name).inc(len(some))
+        return True
+
+    async def _add(self, entries: Sequence[Post | Deletion]) -> bool:
+        return await self._wait_for_room(len(entries)) and await until_done(
+            "publish", partial(self._publisher.publish, entries), self._stopping
+        )
 
     async def _bury(self, refused: Sequence[Malformed]) -> bool:
         letters = [
@@ -156,13 +177,6 @@ class Intake:
                 told = True
             await asyncio.sleep(ROOM_POLL_S)
         return False
-
-    async def _hand_over(self, deleted: Sequence[str]) -> bool:
-        for post_id in deleted:
-            if not await until_done("delete", partial(self._on_delete, post_id), self._stopping):
-                return False
-            DELETED.labels(self._source.name).inc()
-        return True
 
     async def _remember(self, position: str | None) -> bool:
         if position is None or time.monotonic() - self._position_at < POSITION_INTERVAL_S:

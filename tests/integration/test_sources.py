@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.common.database import open_pool
-from services.common.messages import Analysis, Post, decode_post
+from services.common.messages import Analysis, Deletion, Post, decode_entry, decode_post
 from services.common.settings import Settings
 from services.common.source_states import SourceState, SourceStore
 from services.common.streams import dead_letter_stream, open_redis
@@ -195,14 +195,14 @@ async def test_several_sources_at_once_and_one_that_fails_disturbs_no_other(sett
     assert ingester.errors == []
 
 
-def metrics(port: int) -> dict[str, float]:
+def metrics(port: int, label: str = "source") -> dict[str, float]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())
         return {
-            f"{sample.name}{{{sample.labels['source']}}}": sample.value
+            f"{sample.name}{{{sample.labels.get(label, '')}}}": sample.value
             for family in families
             for sample in family.samples
-            if "source" in sample.labels
+            if label in sample.labels or not sample.labels
         }
 
 
@@ -268,7 +268,9 @@ async def test_while_the_workers_are_behind_it_waits_and_then_goes_on_with_all_o
         assert await ingester.stop() == 0
 
 
-async def test_deletions_are_counted_and_what_is_no_event_is_buried(settings: Settings, tmp_path: Path) -> None:
+async def test_deletions_are_passed_on_behind_their_posts_and_what_is_no_event_is_buried(
+    settings: Settings, tmp_path: Path
+) -> None:
     with_metrics = settings.model_copy(update={"ingester_metrics_port": free_port()})
     async with (
         jetstream() as server,
@@ -287,6 +289,31 @@ async def test_deletions_are_counted_and_what_is_no_event_is_buried(settings: Se
     async with open_redis(settings.redis_dsn) as redis:
         (letter,) = await entries(redis, dead_letter_stream(settings.redis_stream_name))
         assert letter[b"reason"] == b"invalid_json"
+        published, deletion = map(decode_entry, await entries(redis, settings.redis_stream_name))
+    assert deletion == Deletion(post_id=published.post_id)
+
+
+async def test_rules_keep_posts_out_of_the_stream_and_mask_others_and_both_are_counted(
+    settings: Settings, tmp_path: Path
+) -> None:
+    ruled = settings.model_copy(
+        update={"ingester_metrics_port": free_port(), "rule_min_chars": 5, "rule_mask": "emails,authors"}
+    )
+    async with (
+        jetstream() as server,
+        service("ingester", ruled, tmp_path, "--source", "bluesky", "--jetstream", server.url) as ingester,
+    ):
+        await eventually(lambda: is_true(server.connections > 0), "connected")
+        server.add(commit("a", text="four"), commit("b", text="mail jo@example.org"), commit("c", text="a last one"))
+        await until_published(settings, {f"at://did:plc:mole/{POSTS}/{rkey}" for rkey in "bc"})
+        values = await asyncio.to_thread(metrics, ruled.ingester_metrics_port, "reason")
+        assert values["undertone_ingester_posts_rejected_total{too_short}"] == 1
+        assert values["undertone_ingester_posts_masked_total{}"] == 2
+        assert await ingester.stop() == 0
+    assert [(post.content, post.author) for post in await posts_in(settings)] == [
+        ("mail [email]", ""),
+        ("a last one", ""),
+    ]
 
 
 async def test_a_command_line_that_makes_no_sense_is_told_in_a_sentence(settings: Settings, tmp_path: Path) -> None:
