@@ -21,6 +21,7 @@ from services.common.errors import ConfigurationError
 from services.common.messages import MAX_CONTENT_CHARS
 from services.common.rule_settings import read_languages, read_masked
 from services.common.shards import MAX_SHARDS, has_hash_tag, shard_streams
+from services.common.source_days_setting import read_source_days
 from services.common.triton_config import TritonConfig
 from services.common.webhook_setting import read_webhooks
 
@@ -148,6 +149,9 @@ class Settings(BaseSettings):
 
     retention_days: int = Field(
         0, ge=0, le=36_500, description="days for which posts are kept, with all that counts them; 0: for ever"
+    )
+    retention_days_by_source: str = Field(
+        "", description="fewer days for the posts of some sources, as mastodon=30,reddit=2, with all that counts them"
     )
     deletion_memory_days: int = Field(
         30,
@@ -357,6 +361,12 @@ class Settings(BaseSettings):
         least = info.data.get("rule_min_chars", 1)
         if value < least:
             raise ValueError(f"is less than RULE_MIN_CHARS ({least}): no post would pass")
+        return value
+
+    @field_validator("retention_days_by_source")
+    @classmethod
+    def _days_by_source(cls, value: str) -> str:
+        read_source_days(value)
         return value
 
     @field_validator("rule_languages")

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from websockets.asyncio.client import connect
 from services.api.deleted_letters import DeletedLetters
 from services.common.database import open_pool
 from services.common.dead_letters import DeadLetter, DeadLetters
+from services.common.dead_letters.filters import Filter
 from services.common.deletions import delete_posts
 from services.common.messages import Deletion, Post, encode_post
 from services.common.migrations.grants import API, READ, WORKER
 from services.common.moments import DAY, floor
 from services.common.settings import Settings
-from services.common.streams import ensure_group, open_redis
+from services.common.streams import dead_letter_stream, ensure_group, open_redis
 from services.ingester.publisher import Publisher
 from services.worker.store import store
 from services.worker.upkeep.closing import close_buckets
@@ -38,6 +39,7 @@ from tests.integration.test_store import analysed, varied
 from tests.integration.test_worker import nothing_is_open
 from tests.posts import make_posts
 from tests.processes import service
+from tests.redis_reads import entries
 from tests.rows import assert_rollups_are_a_recount, count_again, insert, make_older
 from tests.waiting import eventually
 
@@ -235,6 +237,94 @@ async def test_the_api_shows_a_deleted_post_nowhere(api: Api, database: asyncpg.
     assert (again.status_code, again.json()["was_stored"]) == (200, False)
 
 
+WORD = "zugzwang"
+
+
+async def tables_with(database: asyncpg.Connection, word: str) -> list[str]:
+    """The tables that have it in any column of any row."""
+    tables = await database.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    )
+    found = {
+        row["relname"]: await database.fetchval(
+            f"SELECT count(*) FROM {row['relname']} AS t WHERE t::text LIKE $1", f"%{word}%"
+        )
+        for row in tables
+    }
+    return sorted(table for table, rows in found.items() if rows)
+
+
+async def test_within_seconds_nothing_is_left_of_a_deleted_post_and_nothing_brings_it_back(
+    api: Api, settings: Settings, database: asyncpg.Connection, tmp_path: Path
+) -> None:
+    """One that was stored and one that nobody has read yet, through the API and a worker as they are."""
+    others = make_posts(30, seed=11)
+    stored, unread = (
+        Post(post_id=f"at://{name}", source="solo", content=f"what a {WORD}", author=WORD, created_at=NOW)
+        for name in ("stored", "unread")
+    )
+    stream, group = settings.redis_stream_name, settings.redis_consumer_group
+
+    async def delete(post: Post) -> bool:
+        answer = await api.http.delete(f"/api/posts/{quote(post.post_id, safe='')}")
+        assert answer.status_code == 200
+        return bool(answer.json()["was_stored"])
+
+    async def all_stored() -> bool:
+        return int((await api.get("/api/posts"))["total"]) == len(others) + 1
+
+    async def counted() -> int:
+        return int((await api.get("/api/sentiment/distribution"))["total"])
+
+    async with open_redis(settings.redis_dsn) as redis:
+        await ensure_group(redis, stream, group)
+        publisher, dead = Publisher(redis, [stream], group, 1_000), DeadLetters(redis, [stream])
+
+        async def refuse(post: Post) -> None:
+            fields = {name.encode(): value.encode() for name, value in encode_post(post).items()}
+            await dead.bury([DeadLetter("", fields, "rejected_by_model", "no")], group)
+
+        async def redis_has_none() -> bool:
+            kept = [*await entries(redis, stream), *await entries(redis, dead_letter_stream(stream))]
+            return WORD not in repr(kept)
+
+        await publisher.publish([*others, stored, unread])
+        await refuse(stored)
+        assert not await delete(unread)
+        async with service("worker", settings, tmp_path, module=MODELLESS) as worker, connect(api.live_url) as browser:
+            await receive(browser, "connected")
+            await eventually(all_stored, "all are stored but the one that was deleted")
+            assert await delete(stored)
+            while "at://stored" not in (await receive(browser, "deleted"))["data"]["post_ids"]:
+                pass
+            assert (await api.get("/api/posts", search=WORD))["posts"] == []
+            assert (await api.get("/api/posts", source="solo"))["posts"] == []
+            assert WORD not in (await api.http.get("/api/posts/export")).text
+            assert (await api.http.get("/api/posts/journey", params={"post_id": "at://stored"})).status_code == 404
+            assert await tables_with(database, WORD) == []
+            await assert_rollups_are_a_recount(database)
+            await eventually(lambda: is_equal(counted, len(others)), "what the API counts is a few seconds old at most")
+            # The source sends both again, and somebody has both among the letters and replays them.
+            await publisher.publish([stored, unread])
+            for post in (stored, unread):
+                await refuse(post)
+            await api.http.post(
+                "/api/dead-letters/replay",
+                json={"ids": [letter.id for letter in (await dead.page(Filter(), limit=10)).letters]},
+            )
+            await eventually(lambda: nothing_is_open(redis, settings), "all of it is read again")
+            await eventually(redis_has_none, "stream and dead letters have nothing of it")
+            assert await worker.stop() == 0, worker.output
+    assert await tables_with(database, WORD) == []
+    assert await tables_with(database, "at://stored") == ["deleted_posts", "social_media_post_keys"]
+    assert await ids_in(database, "social_media_posts") == sorted(post.post_id for post in others)
+    await assert_rollups_are_a_recount(database)
+
+
+async def is_equal(read: Callable[[], Awaitable[int]], expected: int) -> bool:
+    return await read() == expected
+
+
 @pytest.mark.parametrize("wrong", ["", "%00", "%20", "x" * 256])
 async def test_what_can_be_no_post_is_refused(api: Api, wrong: str) -> None:
     assert (await api.http.delete(f"/api/posts/{wrong}")).status_code == 422
@@ -282,13 +372,13 @@ async def test_an_entry_of_the_stream_deletes_a_post_whichever_of_the_two_comes_
     posts = make_posts(90, seed=3)
     ids = [post.post_id for post in posts]
     chance = random.Random(2)
-    entries: list[Post | Deletion] = [*posts, *posts[::3], *(Deletion(post_id=ids[n]) for n in range(0, 90, 2))]
-    chance.shuffle(entries)
+    events: list[Post | Deletion] = [*posts, *posts[::3], *(Deletion(post_id=ids[n]) for n in range(0, 90, 2))]
+    chance.shuffle(events)
     stream, group = settings.redis_stream_name, settings.redis_consumer_group
     small = settings.model_copy(update={"worker_batch_size": 8})
     async with open_redis(settings.redis_dsn) as redis:
         await ensure_group(redis, stream, group)
-        await Publisher(redis, [stream], group, 1_000).publish(entries)
+        await Publisher(redis, [stream], group, 1_000).publish(events)
         async with service("worker", small, tmp_path, module=MODELLESS) as first:
 
             async def has_begun() -> bool:

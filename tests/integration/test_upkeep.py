@@ -9,15 +9,17 @@ import asyncpg
 import pytest
 
 from services.common.database import open_pool
+from services.common.deletions import delete_posts
 from services.common.moments import DAY, HOUR, floor
 from services.common.partitions import create_partitions
 from services.common.settings import Settings
 from services.worker.store import store
-from services.worker.upkeep import retention, run
+from services.worker.upkeep import retention, run, source_retention
 from services.worker.upkeep.closing import close_buckets, quiet_before
 from services.worker.upkeep.leader import leading
 from services.worker.upkeep.retention import drop_old_days
 from services.worker.upkeep.search_index import index_words
+from services.worker.upkeep.source_retention import delete_old_days
 from tests.integration.test_store import analysed, varied
 from tests.posts import make_posts
 from tests.rows import assert_rollups_are_a_recount, count_again, insert
@@ -157,6 +159,35 @@ async def test_old_days_go_with_all_that_belongs_to_them_and_the_others_stay(
     await assert_rollups_are_a_recount(database)
 
 
+async def test_old_days_of_a_source_go_with_all_that_counts_them_bit_by_bit_and_those_of_others_stay(
+    database: asyncpg.Connection, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_retention, "POSTS_AT_ONCE", 7)
+    monkeypatch.setattr(source_retention, "MAX_POSTS_A_ROUND", 20)
+    await insert_randomly(database, 300, 6 * DAY)
+    await close_buckets(database)
+    too_old = "source = 'a' AND ingested_at < (date_trunc('day', now(), 'UTC') - interval '2 days')"
+    kept = [
+        row["post_id"] for row in await database.fetch(f"SELECT post_id FROM social_media_posts WHERE NOT ({too_old})")
+    ]
+    dropped = [
+        row["post_id"] for row in await database.fetch(f"SELECT post_id FROM social_media_posts WHERE {too_old}")
+    ]
+    assert len(dropped) > 40
+    await delete_old_days(database, {"a": 2, "nobody": 1})
+    left = await database.fetchval(f"SELECT count(*) FROM social_media_posts WHERE {too_old}")
+    assert 0 < left <= len(dropped) - 20
+    # Of a day whose roll-ups are gone already, perhaps.
+    oldest = await database.fetchval(f"SELECT post_id FROM social_media_posts WHERE {too_old} ORDER BY id LIMIT 1")
+    assert await delete_posts(pool, [oldest]) == [oldest]
+    for _ in range(20):
+        await delete_old_days(database, {"a": 2, "nobody": 1})
+    for table in ("social_media_posts", "sentiment_analysis", "social_media_post_keys"):
+        rows = await database.fetch(f"SELECT post_id FROM {table} WHERE post_id <> $1", oldest)
+        assert sorted(row["post_id"] for row in rows) == sorted(kept), table
+    await assert_rollups_are_a_recount(database)
+
+
 async def test_a_dropped_post_may_be_stored_again_even_while_its_key_is_being_deleted(
     database: asyncpg.Connection, database_url: str
 ) -> None:
@@ -225,9 +256,10 @@ async def test_one_process_leads(database_url: str) -> None:
 async def test_the_rounds_do_all_of_it_and_outlive_an_error(
     database: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(_env_file=None, retention_days=3)
+    settings = Settings(_env_file=None, retention_days=3, retention_days_by_source="brief=1")
     monkeypatch.setattr(run, "INTERVAL_S", 0.05)
     await insert(database, "old", ingested_at=datetime.now(UTC) - 9 * DAY)
+    await insert(database, "of a brief source", source="brief", ingested_at=datetime.now(UTC) - 2 * DAY)
     await database.execute("ALTER TABLE rollup_progress RENAME TO hidden")
     upkeep = asyncio.create_task(run.keep_storage(database_url, settings))
 

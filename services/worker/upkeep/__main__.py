@@ -28,7 +28,11 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             if not await until_done("start", lambda: migrate(settings.direct_dsn), stopping):
                 return
             async with in_background(storage=keep_storage(settings.direct_dsn, settings)):
-                log.info("keeping the storage", retention_days=settings.retention_days)
+                log.info(
+                    "keeping the storage",
+                    retention_days=settings.retention_days,
+                    by_source=settings.retention_days_by_source,
+                )
                 await stopping.wait()
     log.info("stopped")
 

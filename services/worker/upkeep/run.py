@@ -8,11 +8,13 @@ from services.common.errors import Transient
 from services.common.logging import get_logger
 from services.common.partitions import create_partitions
 from services.common.settings import Settings
+from services.common.source_days_setting import read_source_days
 from services.worker.upkeep.closing import close_buckets
 from services.worker.upkeep.leader import leading
 from services.worker.upkeep.metrics import LAST_ROUND
 from services.worker.upkeep.retention import drop_old_days, forget_deletions
 from services.worker.upkeep.search_index import index_words
+from services.worker.upkeep.source_retention import delete_old_days
 
 log = get_logger(__name__)
 
@@ -24,8 +26,8 @@ SEARCH_LOCK = 7_316_605_516
 
 
 async def keep_storage(dsn: str, settings: Settings) -> None:
-    """Runs until it is cancelled: partitions ahead, hours and days closed, old days dropped, old deletions forgotten,
-    words indexed.
+    """Runs until it is cancelled: partitions ahead, hours and days closed, old days dropped, also of one source, old
+    deletions forgotten, words indexed.
     """
 
     async def storage() -> bool:
@@ -34,6 +36,7 @@ async def keep_storage(dsn: str, settings: Settings) -> None:
                 await create_partitions(held)
                 await close_buckets(held)
                 await drop_old_days(held, settings.retention_days)
+                await delete_old_days(held, read_source_days(settings.retention_days_by_source))
                 await forget_deletions(held, settings.deletion_memory_days)
         return True
 
