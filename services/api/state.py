@@ -37,6 +37,7 @@ from services.common.messages import ChannelMessage, ResultsMessage
 from services.common.migrations.apply import migrate
 from services.common.publisher import Publisher
 from services.common.retry import until_done
+from services.common.rules import make_rules
 from services.common.settings import Settings
 from services.common.streams import open_client, redis_errors
 from services.inference.scorer import Cut, Role, Scored
@@ -222,6 +223,7 @@ def build_state(
             metrics.ingest,
             Slots(settings.api_ingests_at_once, "requests are sending posts"),
             Repeats(redis, settings.streams),
+            rules=make_rules(settings),
             max_lag=settings.max_stream_lag,
         ),
         probes=Probes(

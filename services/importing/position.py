@@ -13,13 +13,14 @@ KEPT_S = 30 * 86_400
 
 
 class Position(msgspec.Struct, kw_only=True):
-    """`blocks` are done, with `published` posts and so many `refused` records by reason; `rejects_bytes`: of the file
-    of these.
+    """`blocks` are done, with `published` posts, so many `refused` records by reason, and so many posts that a rule
+    has `kept_out`; `rejects_bytes`: of the file of those that were refused.
     """
 
     blocks: int = 0
     published: int = 0
     refused: dict[str, int] = {}
+    kept_out: dict[str, int] = {}
     rejects_bytes: int = 0
     is_done: bool = False
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from services.archives.reading import Block, blocks, check
 from services.cli.progress import Progress
 from services.cli.server import find_redis
 from services.common.errors import ConfigurationError, Transient
+from services.common.messages import Post
 from services.common.publisher import Publisher
+from services.common.rules import Reason, Rules, make_rules
 from services.common.settings import Settings
 from services.common.streams import ensure_groups, open_client
 from services.importing.position import Position, Positions
@@ -39,7 +42,7 @@ def run(settings: Settings, options: Namespace) -> int:
             streams, group = settings.streams, settings.redis_consumer_group
             publisher = Publisher(redis, streams, group, settings.max_stream_lag, settings.redis_min_replicas)
             positions = Positions(redis, streams[0], columns, MAX_BATCH_POSTS)
-            work = Import(publisher, positions, columns, settings.max_stream_lag)
+            work = Import(publisher, positions, columns, settings.max_stream_lag, make_rules(settings))
             try:
                 await ensure_groups(redis, streams, group)
                 statuses = [await work.of(file, _rejects_of(file, options.rejects), options.again) for file in inputs]
@@ -65,11 +68,14 @@ def _rejects_of(file: Input, folder: str) -> Path:
 
 
 class Import:
-    def __init__(self, publisher: Publisher, positions: Positions, columns: Columns, max_lag: int) -> None:
+    def __init__(
+        self, publisher: Publisher, positions: Positions, columns: Columns, max_lag: int, rules: Rules
+    ) -> None:
         self._publisher = publisher
         self._positions = positions
         self._columns = columns
         self._max_lag = max_lag
+        self._rules = rules
 
     async def of(self, file: Input, rejects_path: Path, again: bool) -> int:
         """Imports what is not imported yet; its exit status."""
@@ -88,8 +94,10 @@ class Import:
                 for block in found:
                     read_bytes += block.bytes
                     if not block.is_finished:
-                        await self._publish(block, progress)
-                        _count(position, block, rejects.write(block.refusals))
+                        verdicts = [self._rules.judge(record.post) for record in block.records]
+                        await self._publish([each for each in verdicts if isinstance(each, Post)], progress)
+                        kept_out = Counter(each for each in verdicts if not isinstance(each, Post))
+                        _count(position, block, kept_out, rejects.write(block.refusals))
                         if not is_piped:
                             await self._positions.save(file, position)
                     speed = (position.published - before) / max(time.monotonic() - began, 1e-3)
@@ -102,8 +110,7 @@ class Import:
         print(_sentence(file, position, before, rejects_path))
         return NOT_ALL if position.refused else DONE
 
-    async def _publish(self, block: Block, progress: Progress) -> None:
-        posts = [record.post for record in block.records]
+    async def _publish(self, posts: Sequence[Post], progress: Progress) -> None:
         # A block may be larger than what may wait at all.
         for start in range(0, len(posts), self._max_lag):
             some = posts[start : start + self._max_lag]
@@ -119,10 +126,11 @@ class Import:
             await asyncio.sleep(ROOM_POLL_S)
 
 
-def _count(position: Position, block: Block, rejects_bytes: int) -> None:
+def _count(position: Position, block: Block, kept_out: Counter[Reason], rejects_bytes: int) -> None:
     reasons = Counter(refusal.reason for refusal in block.refusals)
     position.blocks += 1
-    position.published += len(block.records)
+    position.published += len(block.records) - kept_out.total()
+    position.kept_out = dict(Counter(position.kept_out) + Counter[str](kept_out))
     position.refused = dict(Counter(position.refused) + reasons)
     position.rejects_bytes = rejects_bytes
     position.is_done = block.is_last
@@ -136,6 +144,9 @@ def _sentence(file: Input, position: Position, before: int, rejects: Path) -> st
     parts = [f"{file.name}: {position.published:,} posts are published"]
     if before:
         parts.append(f"{before:,} of them had been before")
+    if position.kept_out:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in Counter(position.kept_out).most_common())
+        parts.append(f"{sum(position.kept_out.values()):,} were kept out by rules ({reasons})")
     if position.refused:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in Counter(position.refused).most_common())
         parts.append(f"{sum(position.refused.values()):,} records were refused, see {rejects} ({reasons})")

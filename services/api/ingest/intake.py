@@ -12,6 +12,7 @@ from services.api.schemas.ingest import Result
 from services.common.errors import MalformedPost, UndertoneError
 from services.common.messages import MAX_POST_ID_CHARS, Post
 from services.common.publisher import Publisher
+from services.common.rules import Reason, Rules
 from services.ingester.sources.base import MAX_BATCH_POSTS
 from services.ingester.sources.files.jsonl import fields_of
 from services.ingester.sources.files.lines import MAX_LINE_BYTES
@@ -23,13 +24,21 @@ class Behind(UndertoneError):
 
 
 class Intake:
-    """The way in of one API process. `repeats`: what was answered before."""
+    """The way in of one API process. `repeats`: what was answered before. `rules`: what is let in."""
 
     def __init__(
-        self, publisher: Publisher, metrics: IngestMetrics, slots: Slots, repeats: Repeats, *, max_lag: int
+        self,
+        publisher: Publisher,
+        metrics: IngestMetrics,
+        slots: Slots,
+        repeats: Repeats,
+        *,
+        rules: Rules,
+        max_lag: int,
     ) -> None:
         self.metrics = metrics
         self.repeats = repeats
+        self.rules = rules
         self._slots = slots
         self._publisher = publisher
         # Of posts: in an array no more than may ever wait, of a stream so many at once.
@@ -61,14 +70,15 @@ class Intake:
 class Items:
     """The items of one request. Those with the post_id of one before are not published again."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self.results: list[Result] = []
         # Items of which everything was done.
         self.done = 0
         self._ids: set[str] = set()
 
     def judge(self, raws: Sequence[Raw]) -> list[Post]:
-        """The posts that are to be published; each item has its result."""
+        """The posts that are to be published, masked; each item has its result."""
         posts: list[Post] = []
         for index, raw in enumerate(raws, len(self.results)):
             fields: dict[str, str | None] = {}
@@ -78,11 +88,16 @@ class Items:
             except MalformedPost as error:
                 self.results.append(_rejected(index, error, fields.get("post_id")))
                 continue
-            is_new = post.post_id not in self._ids
-            self.results.append(Result(index, "accepted" if is_new else "duplicate", post.post_id))
-            if is_new:
-                self._ids.add(post.post_id)
-                posts.append(post)
+            if post.post_id in self._ids:
+                self.results.append(Result(index, "duplicate", post.post_id))
+                continue
+            verdict = self._rules.judge(post)
+            if not isinstance(verdict, Post):
+                self.results.append(_kept_out(index, verdict, post.post_id))
+                continue
+            self.results.append(Result(index, "accepted", post.post_id))
+            self._ids.add(post.post_id)
+            posts.append(verdict)
         return posts
 
 
@@ -90,6 +105,10 @@ def _fields(raw: Raw) -> dict[str, str | None]:
     if len(memoryview(raw)) > MAX_LINE_BYTES:
         raise MalformedPost("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes")
     return fields_of(raw, "it")
+
+
+def _kept_out(index: int, reason: Reason, post_id: str) -> Result:
+    return Result(index, "rejected", post_id, f"rule_{reason}", None, f"a rule of this server keeps it out: {reason}")
 
 
 def _rejected(index: int, error: MalformedPost, post_id: str | None) -> Result:

@@ -85,7 +85,7 @@ async def publish_posts(
         max_stream_bytes=settings.api_ingest_max_stream_bytes,
     )
     caller = request.scope[CALLER].key or "" if CALLER in request.scope else ""
-    items = Items()
+    items = Items(intake.rules)
     try:
         with intake.slot():
             async with intake.repeats.claim(caller, idempotency_key and idempotency_key.strip('"')) as claim:

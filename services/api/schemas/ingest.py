@@ -44,7 +44,8 @@ class ItemResult(BaseModel):
     index: int = Field(ge=0, description="Its place among the items of the request; blank lines are none", examples=[0])
     status: Status = Field(
         description="`accepted`: it is in the stream, and will be stored unless a post with its id is; `duplicate`: an "
-        "item before has its id, and that one counts; `rejected`: it is no post, and never will be"
+        "item before has its id, and that one counts; `rejected`: it is no post, or a rule "
+        "(RULE_…) keeps it out"
     )
     post_id: str | None = Field(default=None, examples=["blog-17"], description="Absent where it is not known")
     reason: str | None = Field(default=None, examples=["too_long"], description="Of what was rejected, for programs")

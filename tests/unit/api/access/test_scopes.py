@@ -20,8 +20,8 @@ ASKING = {"/predict", "/models/{model}/predict", "/api/analyze", "/api/{path:pat
 
 
 def expected(method: str, template: str) -> Need:
-    """The rule in words: reading needs read, asking the models read or ingest, publishing and deleting posts ingest, the
-    rest admin.
+    """The rule in words: reading needs read, asking the models read or ingest, publishing and deleting posts ingest,
+    the rest admin.
     """
     if template in PUBLIC_TEMPLATES:
         return PUBLIC

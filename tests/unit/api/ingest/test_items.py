@@ -8,6 +8,8 @@ import pytest
 
 from services.api.ingest.intake import Items
 from services.api.schemas.ingest import Ingested
+from services.common.rules import make_rules
+from services.common.settings import Settings
 from services.ingester.sources.files.lines import MAX_LINE_BYTES
 
 POST: dict[str, Any] = {
@@ -19,9 +21,9 @@ POST: dict[str, Any] = {
 }
 
 
-def judged(*items: Any) -> tuple[list[str], list[dict[str, Any]]]:
+def judged(*items: Any, **rules: object) -> tuple[list[str], list[dict[str, Any]]]:
     """The ids of what is to be published, and the results as they are sent."""
-    judge = Items()
+    judge = Items(make_rules(Settings.model_validate({"_env_file": None, **rules})))
     posts = judge.judge([item if isinstance(item, bytes) else json.dumps(item).encode() for item in items])
     results = msgspec.to_builtins(judge.results)
     Ingested.model_validate({"accepted": 0, "duplicates": 0, "rejected": 0, "results": results})
@@ -91,3 +93,11 @@ def test_without_an_id_equal_posts_have_the_same_one_and_others_another() -> Non
 def test_the_other_names_of_fields_are_taken() -> None:
     published, _ = judged({"post_id": "b", "platform": "x", "text": "Hm", "created_at": "2026-01-31", "likes": 3})
     assert published == ["b"]
+
+
+def test_a_rule_keeps_an_item_out_and_the_result_says_which() -> None:
+    shorter = POST | {"post_id": "b", "content": "x"}
+    ids, results = judged(shorter, POST, shorter, rule_min_chars=2)
+    assert ids == [POST["post_id"]]
+    assert [result.get("reason") for result in results] == ["rule_too_short", None, "rule_too_short"]
+    assert [result["status"] for result in results] == ["rejected", "accepted", "rejected"]
