@@ -17,6 +17,7 @@ from typing import Any
 from bench import machine
 from bench.charts import Chart
 from bench.goals import goals_table
+from bench.options import Options
 from bench.paths import DOCUMENT, PLOTS, PROJECT, RIVALS_PYTHON, results_file
 from bench.report import load
 from bench.sections import SECTIONS
@@ -61,7 +62,9 @@ def fill(text: str, part: Callable[[str, str], str]) -> str:
 def render(name: str, content: dict[str, Any], charts: list[Chart]) -> str:
     """Tables, pictures, and below them where the figures are from."""
     pictures = [f"![{chart.title}](benchmarks/{chart.name}.svg)" for chart in charts]
-    options = {key: value for key, value in content["options"].items() if value and key != "command"}
+    usual = asdict(Options(command=""))
+    options = {key: value for key, value in content["options"].items() if value and value != usual.get(key)}
+    options.pop("command", None)
     asked = ", ".join(f"{key} {value}" for key, value in options.items())
     source = (
         f"<sub>`{content['command']}`{f' ({asked})' if asked else ''}, {content['taken_at'][:10]}: "

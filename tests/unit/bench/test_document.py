@@ -45,12 +45,14 @@ def test_a_part_shows_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(document, "results_file", lambda name: tmp_path / f"{name}.json")
     machine = {"cores": 2, "cpu": "a CPU", "flags": ["avx2"], "memory_gb": 8, "kernel": "6", "load_at_start": 0.1}
     row = {"policy": "with", "burst": 8, "requests": 100, "stalled": 13, "median_ms": 2.0}
-    report.save(tmp_path / "queue_policy.json", name="queue_policy", options={}, machine=machine, results=[row])
+    asked = {"command": "queue_policy", "quick": False, "rounds": 2, "size": "starter", "device": "cuda", "parts": []}
+    report.save(tmp_path / "queue_policy.json", name="queue_policy", options=asked, machine=machine, results=[row])
     file = tmp_path / "benchmarks.md"
     file.write_text("<!-- bench: queue_policy -->\n<!-- end -->\n")
     write_document(file)
     assert "13 (13%)" in file.read_text()
-    assert "make bench ARGS=queue_policy" in file.read_text()
+    # Of what was asked for it tells what is not usual.
+    assert "`make bench ARGS=queue_policy` (rounds 2, size starter), " in file.read_text()
 
 
 def test_the_document_has_a_part_for_each_measurement() -> None:
