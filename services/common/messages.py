@@ -79,10 +79,11 @@ class AnalysedPost(msgspec.Struct, frozen=True, kw_only=True):
 class ResultsMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="results"):
     """One stored batch, on the channel `sentiment_updates`. `traceparent`: of the span that sent it, if one did.
 
-    `deleted`: ids of posts that were deleted; an API of the version before does not look at them.
+    `posts` is always there, so that an API of the version before takes a message that only says what was deleted.
+    `deleted`: ids of posts that were deleted; that API does not look at them.
     """
 
-    posts: tuple[AnalysedPost, ...] = ()
+    posts: tuple[AnalysedPost, ...]
     deleted: tuple[str, ...] = ()
     traceparent: str | None = None
 

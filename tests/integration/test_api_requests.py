@@ -34,6 +34,11 @@ async def routes(api: Api) -> set[str]:
     return set(re.findall(r'route="([^"]*)"', text))
 
 
+def as_documented(labels: str) -> str:
+    """OpenAPI does not tell which parameters of a path may have slashes."""
+    return labels.replace(":path}", "}")
+
+
 async def test_every_route_is_counted_under_its_own_template(api: Api) -> None:
     paths = json.loads(document())["paths"]
     for template, operations in paths.items():
@@ -42,13 +47,13 @@ async def test_every_route_is_counted_under_its_own_template(api: Api) -> None:
             await api.http.request(method, path, json={} if method in ("post", "put") else None)
     for path in ("/metrics", "/api/openapi.json", "/", "/api/nothing"):
         await api.http.get(path)
-    counted = await samples(api, "undertone_http_requests_total")
+    counted = [as_documented(labels) for labels in await samples(api, "undertone_http_requests_total")]
     for template, operations in paths.items():
         for method in operations:
             assert any(f'method="{method.upper()}",route="{template}"' in labels for labels in counted), template
     assert {"/metrics", "/api/openapi.json", "dashboard", "/api/{path:path}"} <= await routes(api)
     sizes = await samples(api, "undertone_http_response_bytes_count")
-    assert set(paths) <= set(re.findall(r'route="([^"]*)"', " ".join(sizes)))
+    assert set(paths) <= set(re.findall(r'route="([^"]*)"', as_documented(" ".join(sizes))))
     assert await samples(api, "undertone_http_requests_in_flight") == {"": 1}  # the one that asks
 
 

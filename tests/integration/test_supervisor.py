@@ -116,6 +116,8 @@ async def test_a_child_that_waits_for_another_is_not_started_again(stage: Stage)
         assert len(stage.pids()) == 1
         os.kill(stage.pids()[0], signal.SIGKILL)
         await until(lambda: "worker is back" in run.terminal.getvalue())
+        # It says its number a moment after it was started.
+        await until(lambda: len(stage.pids()) == 2)
         seen = sick_checks
         await until(lambda: sick_checks > seen + 20)
         assert len(stage.pids()) == 2

@@ -78,7 +78,7 @@ async def delete_post(
     # Of this process here, lest it hears of it from a Redis that is away.
     state.caches.first_pages.clear()
     state.arrivals.forget([deletion.post_id])
-    await announce(state.redis, ResultsMessage(deleted=(deletion.post_id,)))
+    await announce(state.redis, ResultsMessage(posts=(), deleted=(deletion.post_id,)))
     return DeletedPost(post_id=deletion.post_id, was_stored=was_stored)
 
 
