@@ -71,8 +71,12 @@ def fuzz(seconds: float | None, folder: Path, seed: int | None, tell: Callable[[
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name, running_api(Path(name)) as api:
         command = command_for(api.url, seconds, seed)
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz.serializers", "PYTHONPATH": os.fspath(ROOT)}
         log = folder / "log"
-        with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=folder) as asking:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=environment) as asking,
+        ):
             deadline = None if seconds is None else time.monotonic() + seconds + GRACE_S
             while asking.poll() is None:
                 if deadline is not None and time.monotonic() > deadline:
