@@ -51,8 +51,7 @@ def run(settings: Settings, options: Namespace) -> int:
         os.environ |= ALONE
     # What runs in other processes is found there as it is here.
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    # Imported only now: it reads the environment when it is imported.
-    from services.backfill.cluster import connected, cores, summaries  # noqa: PLC0415 - see above
+    from services.backfill.cluster import connected, cores, summaries  # noqa: PLC0415 - Ray reads the environment that is set above
 
     with connected(options.address):
         most = cores()
