@@ -5,12 +5,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 from itertools import cycle
 from urllib.parse import urlencode, urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from services.common.addresses import check_url
 from services.common.errors import ConfigurationError
@@ -18,11 +17,12 @@ from services.common.logging import get_logger
 from services.common.messages import Post
 from services.common.version import undertone_version
 from services.ingester.sources.backoff import wait_s
-from services.ingester.sources.base import MAX_BATCH_POSTS, Batch
+from services.ingester.sources.base import Batch
 from services.ingester.sources.bluesky.events import POSTS, read
 from services.ingester.sources.filters import Filters
 from services.ingester.sources.given import Given
 from services.ingester.sources.health import Health, Reason
+from services.ingester.sources.messages import receive
 
 log = get_logger(__name__)
 
@@ -37,8 +37,6 @@ LOOKBACK_S = 36 * 3_600.0
 GAP_S = 60.0
 # Nothing at all for so long, where something comes many times a second: this server has lost its own source.
 SILENCE_S = 60.0
-# What comes within it is one batch.
-BATCH_S = 0.05
 # Larger messages would end the connection, and come again after it: the server is told to leave them out.
 MAX_MESSAGE_BYTES = 1_000_000
 # Servers take 10,000, in a message of its own; of so many the address has a length that every proxy lets pass.
@@ -97,7 +95,7 @@ class BlueskySource:
                 ) as socket:
                     self._connected(host)
                     while True:
-                        batch = self._read(await self._receive(socket))
+                        batch = self._read(await receive(socket, None if self._accounts else SILENCE_S))
                         failures = 0
                         yield batch
             except (OSError, TimeoutError, WebSocketException) as error:
@@ -128,17 +126,6 @@ class BlueskySource:
             self._lost(self._newest_us)
         else:
             self._may_have_gap = not self._accounts
-
-    async def _receive(self, socket: ClientConnection) -> list[bytes]:
-        """Waits for a message; that and what comes within BATCH_S of it."""
-        async with asyncio.timeout(None if self._accounts else SILENCE_S):
-            raws = [await socket.recv(decode=False)]
-        # The end of the connection is met again by the next call.
-        with suppress(TimeoutError, ConnectionClosed):
-            async with asyncio.timeout(BATCH_S):
-                while len(raws) < MAX_BATCH_POSTS:
-                    raws.append(await socket.recv(decode=False))
-        return raws
 
     def _read(self, raws: Sequence[bytes]) -> Batch:
         items, deleted = [], []

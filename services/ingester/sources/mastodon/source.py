@@ -4,14 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 import httpx2
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from services.common.addresses import check_url, is_loopback
 from services.common.errors import ConfigurationError, Transient
@@ -19,10 +19,11 @@ from services.common.logging import get_logger
 from services.common.messages import Post
 from services.common.version import undertone_version
 from services.ingester.sources.backoff import wait_s
-from services.ingester.sources.base import MAX_BATCH_POSTS, Batch, Malformed
+from services.ingester.sources.base import Batch, Malformed
 from services.ingester.sources.given import Given
 from services.ingester.sources.health import Health
 from services.ingester.sources.mastodon.statuses import Reading, Wanted, read_message, read_status
+from services.ingester.sources.messages import receive
 
 log = get_logger(__name__)
 # It writes a line for each request.
@@ -37,7 +38,6 @@ POLL_S = 3.0
 TIMEOUT_S = 20.0
 MAX_BODY_BYTES = 10_000_000
 MAX_MESSAGE_BYTES = 1_000_000
-BATCH_S = 0.05
 # Where a server says that it is asked too often, and not until when.
 TOO_OFTEN_S = 60.0
 MAX_TOO_OFTEN_S = 600.0
@@ -119,7 +119,7 @@ class MastodonSource:
                 async for batch in batches:
                     yield batch
             while True:
-                raws = await _receive(socket)
+                raws = await receive(socket)
                 yield self._batch(read_message(raw, self._host, self._wanted) for raw in raws)
 
     async def _polled(self, http: httpx2.AsyncClient) -> AsyncGenerator[Batch, None]:
@@ -203,17 +203,6 @@ class MastodonSource:
             elif reading.skipped is not None:
                 self.health.skipped(reading.skipped)
         return Batch(items, deleted, self._newest)
-
-
-async def _receive(socket: ClientConnection) -> list[bytes]:
-    """Waits for a message; that and what comes within BATCH_S of it."""
-    raws = [await socket.recv(decode=False)]
-    # The end of the connection is met again by the next call.
-    with suppress(TimeoutError, ConnectionClosed):
-        async with asyncio.timeout(BATCH_S):
-            while len(raws) < MAX_BATCH_POSTS:
-                raws.append(await socket.recv(decode=False))
-    return raws
 
 
 def _checked(instance: str) -> tuple[str, str]:
