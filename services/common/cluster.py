@@ -12,12 +12,21 @@ from redis.asyncio.client import Pipeline, PubSub
 from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.exceptions import AskError, ConnectionError, MovedError, TimeoutError, TryAgainError
 
+from services.common.connections import mended
+
 # How long a write waits for the replicas.
 WAIT_MS = 1_000
 
 
 class ClusterClient(RedisCluster):
     """Asks also the node that it was given, not only those that it has heard of: all may have new addresses."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # The library has no option for it. Nodes that it hears of later are made of the same options.
+        self.connection_kwargs["connection_class"] = mended(self.connection_kwargs["connection_class"])
+        for node in self.startup_nodes:
+            node.connection_class = mended(node.connection_class)
 
     async def initialize(
         self,

@@ -6,9 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-import hiredis
-from redis.asyncio import Connection, Redis, SSLConnection
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -16,7 +14,6 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     ConnectionError,
-    DataError,
     MasterDownError,
     MovedError,
     NoPermissionError,
@@ -30,6 +27,7 @@ from redis.exceptions import (
 )
 
 from services.common.cluster import Client, ClusterClient
+from services.common.connections import mended
 from services.common.errors import ConfigurationError, Transient, UndertoneError
 
 REDIS = "Redis"
@@ -47,34 +45,6 @@ def dead_letter_stream(stream: str) -> str:
     return f"{stream}:dead"
 
 
-class _Packing:
-    """Packs commands in C, as the library does where nothing is asynchronous; its other way takes five times as long,
-    which was a fifth of what a post cost the ingester. Nodes of a cluster keep that.
-    """
-
-    def pack_command(self, *args: Any) -> list[bytes]:
-        # "CONFIG GET" is two words to the server.
-        name = args[0].encode() if isinstance(args[0], str) else args[0]
-        try:
-            return [hiredis.pack_command((*name.split(), *args[1:]))]
-        except TypeError as error:
-            raise DataError(str(error)) from None
-
-
-class _Connection(_Packing, Connection):
-    pass
-
-
-class _TlsConnection(_Packing, SSLConnection):
-    pass
-
-
-_PACKING: dict[type[AbstractConnection], type[AbstractConnection]] = {
-    Connection: _Connection,
-    SSLConnection: _TlsConnection,
-}
-
-
 @asynccontextmanager
 async def open_redis(dsn: str) -> AsyncIterator[Redis]:
     """A client of one server that speaks bytes; retries are the caller's, who knows what may be done twice.
@@ -84,7 +54,7 @@ async def open_redis(dsn: str) -> AsyncIterator[Redis]:
     with _url_errors():
         client = Redis.from_url(dsn, **_options())
         pool = client.connection_pool
-        pool.connection_class = _PACKING.get(pool.connection_class, pool.connection_class)
+        pool.connection_class = mended(pool.connection_class)
         pool.connection_class(**pool.connection_kwargs)
     try:
         yield client
