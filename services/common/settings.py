@@ -166,6 +166,9 @@ class Settings(BaseSettings):
         repr=False,
         description="of an account on the server that --source mastodon reads; empty: without its stream",
     )
+    feed_interval_s: int = Field(
+        300, ge=60, le=86_400, description="between two requests for a feed of --source rss, and up to a fifth more"
+    )
     ingester_metrics_port: OptionalPort = Field(9102, description="Prometheus metrics of the ingester; 0: none")
     rule_min_chars: int = Field(
         1,

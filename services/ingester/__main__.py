@@ -20,7 +20,7 @@ from services.ingester.arguments import parse, rates
 from services.ingester.intake import Intake
 from services.ingester.publisher import HEARTBEAT, Publisher
 from services.ingester.source_report import reporting
-from services.ingester.sources import Source, SourceOptions, open_source
+from services.ingester.sources import Source, SourceOptions, sources_of
 
 log = get_logger(__name__)
 
@@ -34,7 +34,9 @@ def open_sources(arguments: argparse.Namespace, settings: Settings) -> list[Sour
     if "simulate" in names and per_minute["simulate"] is None:
         per_minute["simulate"] = settings.posts_per_minute
     return [
-        open_source(
+        source
+        for name in names
+        for source in sources_of(
             name,
             SourceOptions(
                 file=arguments.file,
@@ -48,9 +50,10 @@ def open_sources(arguments: argparse.Namespace, settings: Settings) -> list[Sour
                 mastodon_token=settings.mastodon_token,
                 reblogs=arguments.reblogs,
                 bots=arguments.bots,
+                feeds=arguments.feed,
+                feed_interval_s=settings.feed_interval_s,
             ),
         )
-        for name in names
     ]
 
 

@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   python -m services.ingester --source replay --file posts.csv.gz --rate 600
   python -m services.ingester --source bluesky --language en         what Bluesky says right now (docs/sources.md)
   python -m services.ingester --source mastodon --instance mastodon.social
+  python -m services.ingester --source rss --feed https://news.example/feed.xml --feed https://blog.example/atom.xml
   python -m services.ingester --source bluesky --source simulate --rate bluesky=3000 --rate simulate=60
 """
 
@@ -42,12 +43,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return given
 
 
-LIVE = ("bluesky", "mastodon")
+LIVE = ("bluesky", "mastodon", "rss")
 _OF_LIVE = {
     "language": ("CODE", "live sources: only posts in this language, as their authors say: en"),
     "keyword": ("WORDS", "live sources: only posts with these words"),
     "account": ("DID", "bluesky: only posts of this account: did:plc:…"),
     "jetstream": ("URL", "bluesky: a server in place of Bluesky's own: wss://jetstream.example"),
+    "feed": ("URL", "rss: a feed of RSS or Atom: https://news.example/feed.xml"),
 }
 
 

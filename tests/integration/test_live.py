@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from services.common.messages import Post
-from services.ingester.sources import SourceOptions, open_source
+from services.ingester.sources import SourceOptions, sources_of
 
 POSTS = 20
 TIMEOUT_S = 60
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif("LIVE" not in os.environ, reason="not run: LIVE=
 
 
 async def test_bluesky_gives_posts() -> None:
-    source = open_source("bluesky", SourceOptions(languages=["en"]))
+    [source] = sources_of("bluesky", SourceOptions(languages=["en"]))
     posts: list[Post] = []
     async with asyncio.timeout(TIMEOUT_S), aclosing(source.batches()) as batches:
         async for batch in batches:

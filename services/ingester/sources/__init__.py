@@ -1,4 +1,4 @@
-"""Where posts come from. `open_source` knows every source by the name that `--source` takes."""
+"""Where posts come from. `sources_of` knows every source by the name that `--source` takes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,11 +13,15 @@ from services.ingester.sources.limited import Limited
 from services.ingester.sources.mastodon.source import MastodonSource
 from services.ingester.sources.mastodon.statuses import Wanted
 from services.ingester.sources.replay import ReplaySource
+from services.ingester.sources.rss.source import FeedSource
 from services.ingester.sources.simulate import SimulateSource
 
-__all__ = ["SOURCES", "Batch", "Malformed", "Source", "SourceOptions", "open_source"]
+__all__ = ["SOURCES", "Batch", "Malformed", "Source", "SourceOptions", "sources_of"]
 
 DEFAULT_PER_MINUTE = 60.0
+FEED_INTERVAL_S = 300.0
+# Each has a client and a state of its own.
+MAX_FEEDS = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,44 +43,62 @@ class SourceOptions:
     mastodon_token: str = ""
     reblogs: bool = False
     bots: bool = False
+    feeds: Sequence[str] = ()
+    feed_interval_s: float = FEED_INTERVAL_S
 
 
-def _simulate(options: SourceOptions) -> Source:
-    return SimulateSource(options.rate_per_minute or DEFAULT_PER_MINUTE, options.seed)
+def _simulate(options: SourceOptions) -> list[Source]:
+    return [SimulateSource(options.rate_per_minute or DEFAULT_PER_MINUTE, options.seed)]
 
 
-def _replay(options: SourceOptions) -> Source:
+def _replay(options: SourceOptions) -> list[Source]:
     if options.file is None:
         raise ConfigurationError("the source replay needs a file of posts; name one with --file")
-    return ReplaySource(options.file, options.rate_per_minute)
+    return [ReplaySource(options.file, options.rate_per_minute)]
 
 
-def _bluesky(options: SourceOptions) -> Source:
+def _bluesky(options: SourceOptions) -> list[Source]:
     filters = Filters(options.languages, options.keywords)
-    return _limited(BlueskySource(filters, options.accounts, options.jetstreams), options)
+    return [_limited(BlueskySource(filters, options.accounts, options.jetstreams), options)]
 
 
-def _mastodon(options: SourceOptions) -> Source:
+def _mastodon(options: SourceOptions) -> list[Source]:
     if not options.instance:
         raise ConfigurationError("the source mastodon needs a server; name one with --instance, as mastodon.social")
     wanted = Wanted(Filters(options.languages, options.keywords), reblogs=options.reblogs, bots=options.bots)
-    return _limited(MastodonSource(options.instance, wanted, options.mastodon_token), options)
+    return [_limited(MastodonSource(options.instance, wanted, options.mastodon_token), options)]
+
+
+def _rss(options: SourceOptions) -> list[Source]:
+    """One for each feed, so that one that fails disturbs no other."""
+    if not options.feeds:
+        raise ConfigurationError("the source rss needs feeds; name each with --feed, as https://news.example/feed.xml")
+    if len(options.feeds) > MAX_FEEDS:
+        raise ConfigurationError(f"rss: at most {MAX_FEEDS} feeds can be read, not {len(options.feeds)}")
+    filters = Filters(options.languages, options.keywords)
+    sources = [FeedSource(feed, filters, options.feed_interval_s) for feed in options.feeds]
+    if len({source.name for source in sources}) < len(sources):
+        raise ConfigurationError("rss: a feed can be named once")
+    return [_limited(source, options) for source in sources]
 
 
 def _limited(source: Source, options: SourceOptions) -> Source:
     return source if options.rate_per_minute is None else Limited(source, options.rate_per_minute)
 
 
-SOURCES: dict[str, Callable[[SourceOptions], Source]] = {
+SOURCES: dict[str, Callable[[SourceOptions], list[Source]]] = {
     "bluesky": _bluesky,
     "mastodon": _mastodon,
     "replay": _replay,
+    "rss": _rss,
     "simulate": _simulate,
 }
 
 
-def open_source(name: str, options: SourceOptions) -> Source:
-    """The source of that name, not yet started. ConfigurationError says what it lacks, or which sources there are."""
+def sources_of(name: str, options: SourceOptions) -> list[Source]:
+    """The source of that name, of rss one for each feed; not yet started. ConfigurationError says what it lacks, or
+    which sources there are.
+    """
     if name not in SOURCES:
         raise ConfigurationError(f"there is no source {name!r}; known are {', '.join(sorted(SOURCES))}")
     rate = options.rate_per_minute

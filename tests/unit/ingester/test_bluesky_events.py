@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
 from services.common.messages import MAX_CONTENT_CHARS, Post
-from services.ingester.sources import SourceOptions, open_source
+from services.ingester.sources import SourceOptions, sources_of
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.bluesky.events import Reading, read
 from services.ingester.sources.filters import Filters
@@ -168,4 +168,4 @@ def test_a_keyword_is_found_as_whole_words(keyword: str, text: str, is_wanted: b
 )
 def test_what_cannot_be_meant_is_told_at_once(options: SourceOptions, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
-        open_source("bluesky", options)
+        sources_of("bluesky", options)

@@ -10,18 +10,17 @@ from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
 from services.common.messages import Post
-from services.ingester.sources import SourceOptions, open_source
+from services.ingester.sources import SourceOptions, sources_of
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.filters import Filters
-from services.ingester.sources.mastodon.plain_text import plain_text
 from services.ingester.sources.mastodon.source import MastodonSource
 from services.ingester.sources.mastodon.statuses import (
-    MAX_HTML_CHARS,
     Reading,
     Wanted,
     read_message,
     read_status,
 )
+from services.ingester.sources.plain_text import MAX_HTML_CHARS, plain_text
 from tests import hostile
 from tests.mastodon_server import FIRST_ID, status
 
@@ -163,7 +162,7 @@ def test_no_html_is_refused(html: str) -> None:
 )
 def test_what_cannot_be_meant_is_told_at_once(options: SourceOptions, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
-        open_source("mastodon", options)
+        sources_of("mastodon", options)
 
 
 def test_each_server_is_a_source_of_its_own() -> None:

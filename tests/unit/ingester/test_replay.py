@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
 from services.common.messages import Post
-from services.ingester.sources import SourceOptions, open_source
+from services.ingester.sources import SourceOptions, sources_of
 from services.ingester.sources.base import MAX_BATCH_POSTS, Malformed
 from services.ingester.sources.files import jsonl, records, table
 from services.ingester.sources.files.lines import MAX_LINE_BYTES, Line, open_lines
@@ -275,12 +275,12 @@ def test_a_missing_file_a_folder_and_unknown_or_incomplete_sources_are_refused(t
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         ReplaySource(tmp_path / ("x" * 300 + ".csv"))
     with pytest.raises(ConfigurationError, match=r"known are bluesky, .*simulate"):
-        open_source("telepathy", SourceOptions())
+        sources_of("telepathy", SourceOptions())
     with pytest.raises(ConfigurationError, match="--file"):
-        open_source("replay", SourceOptions())
+        sources_of("replay", SourceOptions())
     with pytest.raises(ConfigurationError, match="more than 0"):
-        open_source("simulate", SourceOptions(rate_per_minute=float("nan")))
-    assert open_source("simulate", SourceOptions(seed=1)).name == "simulate"
+        sources_of("simulate", SourceOptions(rate_per_minute=float("nan")))
+    assert [source.name for source in sources_of("simulate", SourceOptions(seed=1))] == ["simulate"]
 
 
 async def test_a_rate_slices_what_was_read_ahead(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The source `mastodon`: one server's public posts, of its people and of those whom they follow elsewhere."""
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
@@ -18,6 +17,7 @@ from services.common.errors import ConfigurationError, Transient
 from services.common.logging import get_logger
 from services.common.messages import Post
 from services.common.version import undertone_version
+from services.ingester.sources.answers import TIMEOUT_S, TooOften, body_of, why
 from services.ingester.sources.backoff import wait_s
 from services.ingester.sources.base import Batch, Malformed
 from services.ingester.sources.given import Given
@@ -26,8 +26,6 @@ from services.ingester.sources.mastodon.statuses import Reading, Wanted, read_me
 from services.ingester.sources.messages import receive
 
 log = get_logger(__name__)
-# It writes a line for each request.
-logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 # What a server gives in one page, at most.
 PAGE = 40
@@ -35,23 +33,15 @@ PAGE = 40
 # time.
 NEXT_PAGE_S = 1.1
 POLL_S = 3.0
-TIMEOUT_S = 20.0
 MAX_BODY_BYTES = 10_000_000
 MAX_MESSAGE_BYTES = 1_000_000
 # Where a server says that it is asked too often, and not until when.
 TOO_OFTEN_S = 60.0
 MAX_TOO_OFTEN_S = 600.0
-TOO_OFTEN = 429
 # A server that wants to know who asks, or does not let everybody read.
 NOT_ALLOWED = frozenset({401, 403, 422})
 
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-class _TooOften(Transient):
-    def __init__(self, until_s: float) -> None:
-        super().__init__("it is asked too often")
-        self.in_s = until_s
 
 
 class MastodonSource:
@@ -89,7 +79,7 @@ class MastodonSource:
                         async for batch in batches:
                             failures = 0
                             yield batch
-                except _TooOften as error:
+                except TooOften as error:
                     reason, wait = str(error), error.in_s
                 except (OSError, TimeoutError, WebSocketException, httpx2.HTTPError, Transient) as error:
                     reason = self._reason(error)
@@ -148,21 +138,17 @@ class MastodonSource:
         self._asked_at = time.monotonic()
         after = "" if self._newest is None else f"&min_id={quote(self._newest, safe='')}"
         url = f"{self._url}/api/v1/timelines/public?limit={PAGE}{after}"
-        body = bytearray()
         async with asyncio.timeout(TIMEOUT_S), http.stream("GET", url) as answer:
             self._check(answer)
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > MAX_BODY_BYTES:
-                    raise Transient(f"it answered with more than {MAX_BODY_BYTES:,} bytes")
+            body = await body_of(answer, MAX_BODY_BYTES)
         try:
-            return [bytes(raw) for raw in _pages.decode(bytes(body))]
+            return [bytes(raw) for raw in _pages.decode(body)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Transient(f"it answered with no list of posts: {error}") from None
 
     def _check(self, answer: httpx2.Response) -> None:
-        if answer.status_code == TOO_OFTEN:
-            raise _TooOften(_until(answer.headers.get("x-ratelimit-reset"), self._clock()))
+        if answer.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            raise TooOften(_until(answer.headers.get("x-ratelimit-reset"), self._clock()))
         if answer.status_code in NOT_ALLOWED:
             raise self._not_allowed(answer.status_code)
         if answer.status_code != httpx2.codes.OK:
@@ -180,9 +166,7 @@ class MastodonSource:
             if error.response.status_code in NOT_ALLOWED:
                 raise self._not_allowed(error.response.status_code) from error
             return f"it answered {error.response.status_code}"
-        if isinstance(error, TimeoutError | httpx2.TimeoutException):
-            return "it did not answer in time"
-        return str(error) or type(error).__name__
+        return why(error)
 
     def _batch(self, readings: Iterable[Reading]) -> Batch:
         items: list[Post | Malformed] = []

@@ -10,11 +10,9 @@ from services.ingester.sources.base import Malformed
 from services.ingester.sources.files.records import malformed, to_post, unreadable
 from services.ingester.sources.filters import Filters
 from services.ingester.sources.health import Reason
-from services.ingester.sources.mastodon.plain_text import plain_text
+from services.ingester.sources.plain_text import MAX_HTML_CHARS, plain_text
 
 SOURCE = "mastodon"
-# Several times what people write on the most generous servers; the worst of so many is parsed in half a second.
-MAX_HTML_CHARS = 50_000
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

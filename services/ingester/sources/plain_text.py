@@ -4,6 +4,9 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser
 
+# Several times what people write on the most generous servers; the worst of so many is parsed in half a second.
+MAX_HTML_CHARS = 50_000
+
 _PARAGRAPHS = "p, blockquote, ul, ol, pre, h1, h2, h3, h4, h5, h6"
 _LINES = "li, div"
 _UNSEEN = ["script", "style"]
