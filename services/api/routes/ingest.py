@@ -26,12 +26,18 @@ from services.ingester.sources.base import MAX_BATCH_POSTS
 router = APIRouter(tags=["posts"])
 
 _SCHEMA = SentPost.model_json_schema()
+# Of many, one that is no post does not make the request wrong.
+_ITEMS = {"anyOf": [_SCHEMA, {"description": "Anything else has the result `rejected`"}]}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            JSON: {"schema": {"anyOf": [_SCHEMA, {"type": "array", "items": _SCHEMA}]}, "example": EXAMPLE},
-            NDJSON: {"schema": {"type": "string"}, "example": msgspec.json.encode(EXAMPLE).decode() + "\n"},
+            JSON: {"schema": {"anyOf": [_SCHEMA, {"type": "array", "items": _ITEMS}]}, "example": EXAMPLE},
+            # Any text: each line has a result of its own.
+            NDJSON: {
+                "schema": {"description": "A post in JSON on each line"},
+                "example": msgspec.json.encode(EXAMPLE).decode() + "\n",
+            },
         },
     }
 }
