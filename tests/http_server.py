@@ -27,11 +27,13 @@ class Answer:
 
 
 class HttpServer:
-    """`requests`: all that came. `answer`: what each is told."""
+    """`requests`: all that came. `most_at_once`: that had no answer yet. `answer`: what each is told."""
 
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self.port = 0
         self.requests: list[Request] = []
+        self.most_at_once = 0
+        self._at_once = 0
         self._answer = answer
 
     @property
@@ -55,6 +57,11 @@ class HttpServer:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         request = Request(method, target, headers, body)
         self.requests.append(request)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        # Those that came together are here together.
+        await asyncio.sleep(0)
+        self._at_once -= 1
         answer = self._answer(request)
         fields = dict(answer.headers)
         if answer.has_length and answer.status != HTTPStatus.NOT_MODIFIED:
@@ -75,7 +82,9 @@ async def http_server(answer: Callable[[Request], Answer]) -> AsyncIterator[Http
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
-        await state.serve(reader, writer)
+        # Else asyncio logs a traceback of it.
+        with suppress(asyncio.CancelledError):
+            await state.serve(reader, writer)
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     state.port = server.sockets[0].getsockname()[1]

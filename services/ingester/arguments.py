@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python -m services.ingester --source replay --file posts.jsonl     a file, as fast as the workers follow
   python -m services.ingester --source replay --file posts.csv.gz --rate 600
   python -m services.ingester --source bluesky --language en         what Bluesky says right now (docs/sources.md)
+  python -m services.ingester --source hackernews
   python -m services.ingester --source mastodon --instance mastodon.social
   python -m services.ingester --source rss --feed https://news.example/feed.xml --feed https://blog.example/atom.xml
   python -m services.ingester --source bluesky --source simulate --rate bluesky=3000 --rate simulate=60
@@ -43,7 +44,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return given
 
 
-LIVE = ("bluesky", "mastodon", "rss")
+LIVE = ("bluesky", "hackernews", "mastodon", "rss")
 _OF_LIVE = {
     "language": ("CODE", "live sources: only posts in this language, as their authors say: en"),
     "keyword": ("WORDS", "live sources: only posts with these words"),

@@ -9,6 +9,7 @@ from services.common.errors import ConfigurationError
 from services.ingester.sources.base import Batch, Malformed, Source
 from services.ingester.sources.bluesky.source import BlueskySource
 from services.ingester.sources.filters import Filters
+from services.ingester.sources.hackernews.source import HackerNewsSource
 from services.ingester.sources.limited import Limited
 from services.ingester.sources.mastodon.source import MastodonSource
 from services.ingester.sources.mastodon.statuses import Wanted
@@ -62,6 +63,10 @@ def _bluesky(options: SourceOptions) -> list[Source]:
     return [_limited(BlueskySource(filters, options.accounts, options.jetstreams), options)]
 
 
+def _hackernews(options: SourceOptions) -> list[Source]:
+    return [_limited(HackerNewsSource(Filters(options.languages, options.keywords)), options)]
+
+
 def _mastodon(options: SourceOptions) -> list[Source]:
     if not options.instance:
         raise ConfigurationError("the source mastodon needs a server; name one with --instance, as mastodon.social")
@@ -88,6 +93,7 @@ def _limited(source: Source, options: SourceOptions) -> Source:
 
 SOURCES: dict[str, Callable[[SourceOptions], list[Source]]] = {
     "bluesky": _bluesky,
+    "hackernews": _hackernews,
     "mastodon": _mastodon,
     "replay": _replay,
     "rss": _rss,

@@ -17,8 +17,11 @@ SKIPPED = Counter(
     ["source", "reason"],
 )
 
-# Filters; no text; a post that was changed, or comes again; a share of another's; a program's; above the rate.
-Reason: TypeAlias = Literal["language", "keyword", "empty", "update", "repeated", "reblog", "bot", "rate", "polls"]
+# Filters; no text; a post that was changed, or comes again; a share of another's; a program's; above the rate; taken
+# out of sight by who keeps the site; neither story nor comment; an id without anything.
+Reason: TypeAlias = Literal[
+    "language", "keyword", "empty", "update", "repeated", "reblog", "bot", "rate", "polls", "dead", "kind", "missing"
+]
 MAX_ERROR_CHARS = 300
 
 

@@ -1,0 +1,1 @@
+"""The stories and comments of Hacker News, by its official API."""
