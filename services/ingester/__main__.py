@@ -16,17 +16,19 @@ from services.common.rules import make_rules
 from services.common.settings import Settings
 from services.common.source_states import SourceStore
 from services.common.streams import ensure_groups, open_client
-from services.ingester.arguments import parse, rates
+from services.ingester.arguments import check_name, parse, rates
 from services.ingester.intake import Intake
 from services.ingester.publisher import HEARTBEAT, Publisher
-from services.ingester.source_report import reporting
+from services.ingester.source_report import SourceReport
 from services.ingester.sources import Source, SourceOptions, sources_of
+from services.ingester.switch import Switch
 
 log = get_logger(__name__)
 
 
 def open_sources(arguments: argparse.Namespace, settings: Settings) -> list[Source]:
     """Those that the command line names, not yet started. ConfigurationError says what is wrong with one."""
+    check_name(arguments.name)
     names: list[str] = arguments.source
     if len(set(names)) < len(names):
         raise ConfigurationError("a source can be named once; its filters take several values")
@@ -63,15 +65,31 @@ async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyn
     async with open_client(settings.redis_dsn, cluster=settings.redis_cluster) as redis:
         publisher = Publisher(redis, streams, group, settings.max_stream_lag, settings.redis_min_replicas)
         dead = DeadLetters(redis, streams)
-        store = SourceStore(redis, settings.redis_stream_name)
+        store = SourceStore(redis, settings.redis_stream_name, arguments.name)
         rules = make_rules(settings)
+        switches = {source.name: Switch() for source in sources}
+        report = SourceReport(sources, switches, store)
         intakes = [
-            Intake(source, publisher, dead, store, stopping, rules=rules, group=group, max_lag=settings.max_stream_lag)
+            Intake(
+                source,
+                publisher,
+                dead,
+                store,
+                stopping,
+                switch=switches[source.name],
+                rules=rules,
+                group=group,
+                max_lag=settings.max_stream_lag,
+            )
             for source in sources
         ]
         with serve_metrics(settings.metrics_host, settings.ingester_metrics_port, "INGESTER_METRICS_PORT"):
-            async with in_background(heartbeat(HEARTBEAT), reporting(sources, store)):
-                if not await until_done("start", partial(ensure_groups, redis, streams, group), stopping):
+            async with in_background(heartbeat(HEARTBEAT), report.round):
+                if not (
+                    await until_done("start", partial(ensure_groups, redis, streams, group), stopping)
+                    # Here as well: who may not read them is told so in a sentence.
+                    and await until_done("switches", report.read_switches, stopping)
+                ):
                     return
                 names = [source.name for source in sources]
                 log.info("publishing", sources=names, stream=settings.redis_stream_name, shards=len(streams))

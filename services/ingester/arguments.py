@@ -2,11 +2,13 @@
 
 import argparse
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from services.common.errors import ConfigurationError
 
+_NAME = re.compile(r"[a-z0-9-]{1,30}", re.ASCII)
 EXAMPLES = """examples:
   python -m services.ingester                                        simulated posts, POSTS_PER_MINUTE of them
   python -m services.ingester --source replay --file posts.jsonl     a file, as fast as the workers follow
@@ -37,11 +39,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="posts a minute of that source, or of each without one of its own; replay: without it, as fast as the "
         "workers follow; live sources: what is above it is skipped",
     )
+    parser.add_argument(
+        "--name", default="", help="of this ingester, where another has a source of the same name: they become NAME/…"
+    )
     parser.add_argument("--seed", type=int, help="simulate: the same seed gives the same posts")
     add_live_arguments(parser)
     given = parser.parse_args(arguments)
     given.source = given.source or ["simulate"]
     return given
+
+
+def check_name(name: str) -> None:
+    """ConfigurationError if an ingester cannot be called so."""
+    if name and not _NAME.fullmatch(name):
+        raise ConfigurationError(f"--name: expected up to 30 of the signs a-z, 0-9 and -, not {name!r}")
 
 
 LIVE = ("bluesky", "hackernews", "mastodon", "rss")

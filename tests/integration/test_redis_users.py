@@ -158,6 +158,9 @@ async def test_the_ingester_keeps_how_its_sources_are_doing_and_the_api_reads_it
 ) -> None:
     as_ingester = settings_as(settings, port, "ingester", 1)
     async with jetstream() as server, connected(port, "api") as api:
+        for on in (False, True):
+            await SourceStore(api, STREAM).switch("bluesky", on=on)
+        assert await SourceStore(api, STREAM).switched_off(["bluesky"]) == set()
         arguments = ("--source", "bluesky", "--jetstream", server.url)
         for rkey in ("a", "b"):  # the second time it reads where it was
             async with service("ingester", as_ingester, tmp_path, *arguments):
@@ -223,6 +226,7 @@ REFUSED = {
         ("PUBLISH", RESULTS_CHANNEL, "x"),
         ("SUBSCRIBE", RESULTS_CHANNEL),
         ("DEL", f"{STREAM}:positions"),
+        ("HSET", f"{STREAM}:switches", "bluesky", "off"),
     ),
     "worker": (
         ("HSET", f"{STREAM}:positions", "bluesky", "1"),
@@ -238,6 +242,7 @@ REFUSED = {
         ("XGROUP", "CREATE", STREAM, "g", "0"),
         ("XADD", dead_letter_stream(STREAM), "*", "a", "b"),
         ("HSET", f"{STREAM}:sources", "bluesky", "{}"),
+        ("DEL", f"{STREAM}:switches"),
         ("DEL", f"{STREAM}:idempotency"),
         ("HGETALL", f"{STREAM}:idempotency"),
     ),

@@ -273,6 +273,87 @@ async def test_while_the_workers_are_behind_it_waits_and_then_goes_on_with_all_o
         assert await ingester.stop() == 0
 
 
+async def test_a_source_that_is_switched_off_gives_nothing_until_it_is_switched_on_also_after_a_restart(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Another source of the same ingester goes on. What came meanwhile is not missing."""
+    async with jetstream() as server, open_redis(settings.redis_dsn) as redis:
+        store = SourceStore(redis, settings.redis_stream_name)
+        arguments = ("--source", "bluesky", "--jetstream", server.url, "--source", "simulate", "--rate", "simulate=600")
+
+        async def is_off() -> bool:
+            found = (await states(settings)).get("bluesky")
+            return found is not None and not found.on and not found.connected and server.connections == 0
+
+        async with service("ingester", settings, tmp_path, *arguments) as ingester:
+            await eventually(lambda: is_true(server.connections > 0), "connected")
+            server.add(commit("a"))
+            await until_published(settings, {f"at://did:plc:mole/{POSTS}/a"})
+            await store.switch("bluesky", on=False)
+            await eventually(is_off, "it obeys")
+            server.add(commit("b"))
+            before = (await states(settings))["simulate"].posts
+
+            async def others_go_on() -> bool:
+                return (await states(settings))["simulate"].posts > before
+
+            await eventually(others_go_on, "the other source has posts")
+            assert await ingester.stop() == 0
+        connections = len(server.requests)
+        await redis.delete(f"{settings.redis_stream_name}:sources")
+        async with service("ingester", settings, tmp_path, *arguments) as ingester:
+            await eventually(is_off, "the next ingester obeys as well")
+            assert len(server.requests) == connections
+            assert f"at://did:plc:mole/{POSTS}/b" not in {post.post_id for post in await posts_in(settings)}
+            await store.switch("bluesky", on=True)
+            await until_published(settings, {f"at://did:plc:mole/{POSTS}/b"})
+            assert await ingester.stop() == 0
+            assert ingester.errors == []
+
+
+async def test_a_simulated_source_that_is_switched_on_again_gives_posts_of_other_ids(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with (
+        open_redis(settings.redis_dsn) as redis,
+        service("ingester", settings, tmp_path, "--rate", "6000", "--name", "eu") as ingester,
+    ):
+        store = SourceStore(redis, settings.redis_stream_name, "eu")
+
+        async def is_on_with(least: int) -> bool:
+            found = (await states(settings)).get("eu/simulate")
+            return found is not None and found.on and found.connected and found.posts >= least
+
+        async def is_off() -> bool:
+            return not (await states(settings))["eu/simulate"].on
+
+        await eventually(lambda: is_on_with(10), "posts come")
+        await store.switch("simulate", on=False)
+        await eventually(is_off, "it obeys")
+        count = (await states(settings))["eu/simulate"].posts
+        await store.switch("simulate", on=True)
+        await eventually(lambda: is_on_with(count + 10), "posts come again")
+        assert await ingester.stop() == 0
+    ids = [post.post_id for post in await posts_in(settings)]
+    assert len(set(ids)) == len(ids) > count
+
+
+async def test_two_ingesters_whose_sources_have_the_same_name_say_so(settings: Settings, tmp_path: Path) -> None:
+    async with (
+        service("ingester", settings, tmp_path, "--rate", "60") as one,
+        service("ingester", settings, tmp_path, "--rate", "60", "--name", "two") as named,
+    ):
+        told = "another ingester has a source of the same name"
+        await eventually(lambda: is_true("publishing" in named.output), "both run")
+        assert told not in one.output
+        async with service("ingester", settings, tmp_path, "--rate", "60") as three:
+            await eventually(lambda: is_true(told in one.output and told in three.output), "both say so")
+            assert await three.stop() == 0
+        assert told not in named.output
+        assert await one.stop() == 0
+        assert await named.stop() == 0
+
+
 async def test_deletions_are_passed_on_behind_their_posts_and_what_is_no_event_is_buried(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -41,6 +41,7 @@ NEEDS: dict[str, Need] = {
     "GET /api/sentiment/distribution": READ,
     "GET /api/sentiment/totals": READ,
     "GET /api/sources": READ,
+    "GET /api/ingester/sources": READ,
     "GET /api/emotions/aggregate": READ,
     "GET /api/alerts": READ,
     "GET /api/alerts/{alert_id}": READ,
@@ -61,6 +62,7 @@ NEEDS: dict[str, Need] = {
     "PUT /api/alert-rules/{rule_id}": ADMIN,
     "DELETE /api/alert-rules/{rule_id}": ADMIN,
     "POST /api/webhooks/{name}/test": ADMIN,
+    "PATCH /api/ingester/sources/{name:path}": ADMIN,
     "POST /api/dead-letters/replay": ADMIN,
     "POST /api/dead-letters/drop": ADMIN,
 }

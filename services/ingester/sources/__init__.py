@@ -111,4 +111,7 @@ def sources_of(name: str, options: SourceOptions) -> list[Source]:
     # Written so that NaN is refused, too.
     if rate is not None and not 0 < rate < math.inf:
         raise ConfigurationError(f"a rate is more than 0 posts per minute, not {rate}")
-    return SOURCES[name](options)
+    sources = SOURCES[name](options)
+    for source in sources:
+        source.health.rate_per_minute = rate
+    return sources

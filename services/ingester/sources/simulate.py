@@ -24,16 +24,18 @@ class SimulateSource:
         self._pace = pace or Pace(per_minute)
         self._feed = Feed(seed, per_minute)
         self._run_id = secrets.token_hex(5)
+        # Of the next post, also where it is begun again: no two posts of a run have the same id.
+        self._number = 0
         self.health = Health(self.name)
 
     async def batches(self, position: str | None = None) -> AsyncGenerator[Batch, None]:
         self.health.up()
-        number = 0
         while True:
             count = await self._pace.due(MAX_BATCH_POSTS)
             now = datetime.now(UTC)
-            yield Batch([self._post(number + i, now) for i in range(count)])
-            number += count
+            batch = Batch([self._post(self._number + i, now) for i in range(count)])
+            self._number += count
+            yield batch
 
     def _post(self, number: int, now: datetime) -> Post:
         draft = self._feed.next()
