@@ -17,7 +17,7 @@ from deploy.make_env import PASSWORDS, make_values, read_values
 USERS_TEMPLATE = Path(__file__).parents[1] / "redis" / "users.acl.template"
 # Secret -> its keys, and what .env calls them where it is another name: a pod is given its own and no other's.
 KEYS = {
-    "ingester": ("REDIS_PASSWORD=REDIS_INGESTER_PASSWORD", "MASTODON_TOKEN"),
+    "ingester": ("REDIS_PASSWORD=REDIS_INGESTER_PASSWORD", "MASTODON_TOKEN", "REDDIT_CLIENT_SECRET"),
     "worker": ("POSTGRES_PASSWORD=POSTGRES_WORKER_PASSWORD", "REDIS_PASSWORD=REDIS_WORKER_PASSWORD", "TRITON_KEY"),
     "keeper": ("POSTGRES_PASSWORD=POSTGRES_MIGRATE_PASSWORD",),
     "api": (
@@ -40,7 +40,7 @@ SECRETS = {
     for secret, entries in KEYS.items()
 }
 # Left out where .env has none.
-OPTIONAL = {"ALERT_WEBHOOKS", "MASTODON_TOKEN"}
+OPTIONAL = {"ALERT_WEBHOOKS", "MASTODON_TOKEN", "REDDIT_CLIENT_SECRET"}
 SERVERS = ("postgres", "redis", "triton")
 DEFAULT_USER = "user default on #@MONITOR@ resetkeys resetchannels -@all +ping"
 EXAMPLES = """examples:

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         repr=False,
         description="of an account on the server that --source mastodon reads; empty: without its stream",
     )
+    reddit_client_id: str = Field(
+        "", description="of an application of yours (https://www.reddit.com/prefs/apps), by which --source reddit reads"
+    )
+    reddit_client_secret: str = Field("", repr=False, description="of the same application")
+    reddit_user: str = Field("", description="whose application it is: Reddit wants to be told by every program")
     feed_interval_s: int = Field(
         300, ge=60, le=86_400, description="between two requests for a feed of --source rss, and up to a fifth more"
     )
@@ -324,7 +329,7 @@ class Settings(BaseSettings):
     def _hosts_and_ports(cls, value: str) -> str:
         return ",".join(hosts_and_ports(value, schemes=("grpc://", "dns:///")))
 
-    @field_validator("triton_key", "mastodon_token")
+    @field_validator("triton_key", "mastodon_token", "reddit_client_id", "reddit_client_secret", "reddit_user")
     @classmethod
     def _in_a_header(cls, value: str) -> str:
         if not all("!" <= sign <= "~" for sign in value):

@@ -21,6 +21,7 @@ from services.ingester.intake import Intake
 from services.ingester.publisher import HEARTBEAT, Publisher
 from services.ingester.source_report import SourceReport
 from services.ingester.sources import Source, SourceOptions, sources_of
+from services.ingester.sources.reddit.application import Application
 from services.ingester.switch import Switch
 
 log = get_logger(__name__)
@@ -52,11 +53,19 @@ def open_sources(arguments: argparse.Namespace, settings: Settings) -> list[Sour
                 mastodon_token=settings.mastodon_token,
                 reblogs=arguments.reblogs,
                 bots=arguments.bots,
+                subreddits=arguments.subreddit,
+                reddit=_reddit_application(settings),
                 feeds=arguments.feed,
                 feed_interval_s=settings.feed_interval_s,
             ),
         )
     ]
+
+
+def _reddit_application(settings: Settings) -> Application | None:
+    if not settings.reddit_client_id or not settings.reddit_client_secret:
+        return None
+    return Application(settings.reddit_client_id, settings.reddit_client_secret, settings.reddit_user)
 
 
 async def main(arguments: argparse.Namespace, settings: Settings, stopping: asyncio.Event) -> None:

@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   python -m services.ingester --source bluesky --language en         what Bluesky says right now (docs/sources.md)
   python -m services.ingester --source hackernews
   python -m services.ingester --source mastodon --instance mastodon.social
+  python -m services.ingester --source reddit --subreddit books --subreddit movies
   python -m services.ingester --source rss --feed https://news.example/feed.xml --feed https://blog.example/atom.xml
   python -m services.ingester --source bluesky --source simulate --rate bluesky=3000 --rate simulate=60
 """
@@ -55,12 +56,13 @@ def check_name(name: str) -> None:
         raise ConfigurationError(f"--name: expected up to 30 of the signs a-z, 0-9 and -, not {name!r}")
 
 
-LIVE = ("bluesky", "hackernews", "mastodon", "rss")
+LIVE = ("bluesky", "hackernews", "mastodon", "reddit", "rss")
 _OF_LIVE = {
     "language": ("CODE", "live sources: only posts in this language, as their authors say: en"),
     "keyword": ("WORDS", "live sources: only posts with these words"),
     "account": ("DID", "bluesky: only posts of this account: did:plc:…"),
     "jetstream": ("URL", "bluesky: a server in place of Bluesky's own: wss://jetstream.example"),
+    "subreddit": ("NAME", "reddit: a subreddit: worldnews"),
     "feed": ("URL", "rss: a feed of RSS or Atom: https://news.example/feed.xml"),
 }
 
@@ -71,7 +73,7 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=text)
     group.add_argument("--instance", default="", metavar="HOST", help="mastodon: the server, as mastodon.social")
     group.add_argument("--reblogs", action="store_true", help="mastodon: also what people share of others")
-    group.add_argument("--bots", action="store_true", help="mastodon: also what programs write")
+    group.add_argument("--bots", action="store_true", help="mastodon, reddit: also what programs write")
 
 
 def live_arguments(given: argparse.Namespace) -> list[str]:

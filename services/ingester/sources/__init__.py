@@ -13,6 +13,7 @@ from services.ingester.sources.hackernews.source import HackerNewsSource
 from services.ingester.sources.limited import Limited
 from services.ingester.sources.mastodon.source import MastodonSource
 from services.ingester.sources.mastodon.statuses import Wanted
+from services.ingester.sources.reddit.application import Application
 from services.ingester.sources.replay import ReplaySource
 from services.ingester.sources.rss.source import FeedSource
 from services.ingester.sources.simulate import SimulateSource
@@ -44,6 +45,8 @@ class SourceOptions:
     mastodon_token: str = ""
     reblogs: bool = False
     bots: bool = False
+    subreddits: Sequence[str] = ()
+    reddit: Application | None = None
     feeds: Sequence[str] = ()
     feed_interval_s: float = FEED_INTERVAL_S
 
@@ -74,6 +77,25 @@ def _mastodon(options: SourceOptions) -> list[Source]:
     return [_limited(MastodonSource(options.instance, wanted, options.mastodon_token), options)]
 
 
+def _reddit(options: SourceOptions) -> list[Source]:
+    if not options.subreddits:
+        raise ConfigurationError("the source reddit needs subreddits; name each with --subreddit, as worldnews")
+    if options.reddit is None:
+        raise ConfigurationError(
+            "the source reddit needs an application of yours: make one of the type script at "
+            "https://www.reddit.com/prefs/apps, and set REDDIT_CLIENT_ID and REDDIT_CLIENT_SECRET"
+        )
+    if options.languages:
+        raise ConfigurationError(
+            "reddit does not tell the language of a post; set RULE_LANGUAGES in place of --language"
+        )
+    # What it stands on takes 12 MB and half a second, which no other ingester shall pay.
+    from services.ingester.sources.reddit.source import RedditSource  # noqa: PLC0415 - see above
+
+    filters = Filters((), options.keywords)
+    return [_limited(RedditSource(options.subreddits, options.reddit, filters, bots=options.bots), options)]
+
+
 def _rss(options: SourceOptions) -> list[Source]:
     """One for each feed, so that one that fails disturbs no other."""
     if not options.feeds:
@@ -95,6 +117,7 @@ SOURCES: dict[str, Callable[[SourceOptions], list[Source]]] = {
     "bluesky": _bluesky,
     "hackernews": _hackernews,
     "mastodon": _mastodon,
+    "reddit": _reddit,
     "replay": _replay,
     "rss": _rss,
     "simulate": _simulate,

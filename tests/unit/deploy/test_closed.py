@@ -37,7 +37,7 @@ ROLES = {
 USERS = {"ingester": "ingester", "worker": "worker", "api": "api", "redis-exporter": "monitor"}
 SECRET = re.compile(r"PASS(WORD)?$|(^|_)KEYS?$|SECRET|TOKEN$")
 # Given by whoever is asked for posts; where there is none, those that need none are read.
-OTHERS_SECRETS = {"MASTODON_TOKEN"}
+OTHERS_SECRETS = {"MASTODON_TOKEN", "REDDIT_CLIENT_SECRET"}
 
 
 def services() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -48,6 +48,7 @@ def references(value: object) -> set[tuple[str, str]]:
 def test_every_secret_that_is_named_is_made_and_no_other(env: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with env.open("a") as file:
         file.write("ALERT_WEBHOOKS=ops=https://hooks.example/T0\nMASTODON_TOKEN=of-an-account\n")
+        file.write("REDDIT_CLIENT_SECRET=of-an-application\n")
     secrets = made(capsys, "--file", str(env))
     keys = {(name, key) for name, item in secrets.items() for key in item["stringData"]}
     named = {reference for folder in RENDERED for reference in references(render(folder))}
@@ -61,10 +62,10 @@ def test_every_secret_that_is_named_is_made_and_no_other(env: Path, capsys: pyte
         assert secrets[name]["stringData"][key] == values[make_secrets.SECRETS[name][key]]
 
 
-def test_webhooks_and_a_token_are_left_out_where_there_are_none(env: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_others_have_given_is_left_out_where_there_are_none(env: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secrets = made(capsys, "--file", str(env))
     assert "ALERT_WEBHOOKS" not in secrets["api"]["stringData"]
-    assert "MASTODON_TOKEN" not in secrets["ingester"]["stringData"]
+    assert not {"MASTODON_TOKEN", "REDDIT_CLIENT_SECRET"} & set(secrets["ingester"]["stringData"])
 
 
 def test_no_pod_is_given_the_password_of_another(env: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""Reddit: what is submitted to subreddits, and what is said about it."""
