@@ -120,6 +120,20 @@ def test_what_is_no_feed_is_told(body: bytes) -> None:
         read(body)
 
 
+@pytest.mark.parametrize("text", ["&#xd800;", "&#x110000;", f"&#{'9' * 20};"])
+def test_what_the_parser_stumbles_over_is_told(text: str) -> None:
+    with pytest.raises(Transient, match="cannot be read"):
+        read(rss(item(0)).replace(b"good day 0", text.encode()))
+    with pytest.raises(Transient, match="cannot be read"):
+        read(rss(item(0)).replace(b'encoding="utf-8"', b'encoding="utf\x00-8"'))
+
+
+def test_an_entry_whose_id_has_come_to_nothing_is_a_post_all_the_same() -> None:
+    [found] = read(rss(item(0)).replace(b"news.example/0</guid>", b"news.example/0<b></guid>")).new
+    assert isinstance(found.item, Post)
+    assert found.item.content.startswith("good day 0")
+
+
 def test_what_entities_make_of_a_little_is_refused() -> None:
     lines = [f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "a good day"}">' for i in range(9)]
     bomb = (

@@ -2,7 +2,7 @@
 
 import re
 from calendar import timegm
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from io import BytesIO
@@ -71,27 +71,40 @@ def read_document(
     body: bytes, content_type: str, *, feed_name: str, filters: Filters, known: Container[str], now: datetime
 ) -> Document:
     """Transient where it is no feed, or the end of it is missing. Up to ten seconds a megabyte, of what is hostile."""
-    # A stream: what is given as text may be taken for the name of a file.
-    parsed = feedparser.parse(
-        BytesIO(body),
-        response_headers={"content-type": content_type},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    parsed = _parsed(body, content_type)
     if not parsed.get("version") and not parsed.entries:
         raise Transient("it answered with no feed")
     # What is not well-formed is read all the same, as far as it goes; half an entry would be given for a whole one.
     if parsed.bozo and not _END.search(body[-END_BYTES:].replace(b"\x00", b"")):
         raise Transient("the end of the feed is missing")
-    feed = msgspec.convert(parsed.feed, _Feed)
+    feed = msgspec.convert(_given(parsed.feed), _Feed)
     keys, new = [], {}
     for raw in parsed.entries[:MAX_ENTRIES]:
-        entry = msgspec.convert(raw, _Entry)
+        entry = msgspec.convert(_given(raw), _Entry)
         key = _key(feed_name, entry)
         keys.append(key)
         if key not in known and key not in new:
             new[key] = _reading(entry, key, feed, feed_name=feed_name, filters=filters, now=now)
     return Document(keys, [*new.values()][::-1], max(len(parsed.entries) - MAX_ENTRIES, 0))
+
+
+def _parsed(body: bytes, content_type: str) -> Any:
+    try:
+        # A stream: what is given as text may be taken for the name of a file.
+        return feedparser.parse(
+            BytesIO(body),
+            response_headers={"content-type": content_type},
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except Exception as error:
+        # Of what is far from well-formed it raises whatever it stumbles over: characters and encodings that are none.
+        raise Transient(f"the feed cannot be read: {error}") from error
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those of which the parser found the element and nothing in it."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _key(feed_name: str, entry: _Entry) -> str:
