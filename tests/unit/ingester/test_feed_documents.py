@@ -203,6 +203,9 @@ def test_how_long_a_server_wants_to_be_left_alone(text: str | None, seconds: flo
         (["news.example/feed.xml"], "an address as"),
         (["https://toad:secret@news.example/feed"], "an address as"),
         (["https://a b/feed"], "an address as"),
+        (["https://a.example/\x01"], "an address as"),
+        (["https://ⓐ.example/feed"], "an address as"),
+        ([f"https://a.example/{'x' * 2_000}"], "an address as"),
         (["https://news.example/a", "http://news.example/a"], "named once"),
         ([f"https://news.example/{number}" for number in range(201)], "at most 200"),
     ],
@@ -210,6 +213,12 @@ def test_how_long_a_server_wants_to_be_left_alone(text: str | None, seconds: flo
 def test_what_cannot_be_meant_is_told_at_once(feeds: list[str], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         sources_of("rss", SourceOptions(feeds=feeds))
+
+
+def test_no_password_is_told_to_the_log() -> None:
+    with pytest.raises(ConfigurationError) as told:
+        sources_of("rss", SourceOptions(feeds=["https://toad:secret@news.example/feed"]))
+    assert "secret" not in str(told.value)
 
 
 def test_each_feed_is_a_source_of_its_own() -> None:

@@ -29,6 +29,8 @@ MAX_BODY_BYTES = 2_000_000
 # A server that sends a little now and then is not waited for without end.
 MAX_REQUEST_S = 60.0
 MAX_REDIRECTS = 5
+# It is the source's name, too.
+MAX_URL_CHARS = 2_000
 # So much later than is due, by chance: feeds that are asked together shall not stay together.
 JITTER = 0.2
 # Of failures in a row: sixteen times the interval, at most.
@@ -137,15 +139,23 @@ class FeedSource:
 
 
 def _checked(url: str) -> str:
-    expected = "an address as https://news.example/feed.xml"
-    try:
-        check_url(url, expected)
-    except ValueError as error:
-        raise ConfigurationError(f"rss: --feed: {error}") from None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise ConfigurationError(f"rss: --feed: expected {expected}, not {url!r}")
+    if not _is_http(url):
+        # Without a password.
+        shown = url[:MAX_URL_CHARS].rpartition("@")[2]
+        raise ConfigurationError(f"rss: --feed: expected an address as https://news.example/feed.xml, not {shown!r}")
     return url
+
+
+def _is_http(url: str) -> bool:
+    """Whether it is an address of HTTP that can be asked, without a password."""
+    try:
+        check_url(url, "an address")
+        httpx2.URL(url)
+        parts = urlsplit(url)
+    except (ValueError, httpx2.InvalidURL):
+        return False
+    is_known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    return is_known and len(url) <= MAX_URL_CHARS
 
 
 async def _redirected(url: str, location: str) -> str:
@@ -154,16 +164,15 @@ async def _redirected(url: str, location: str) -> str:
     """
     try:
         target = urljoin(url, location)
-        check_url(target, "an address")
     except ValueError:
-        raise Transient("it redirects to what is no address") from None
-    before, after = urlsplit(url), urlsplit(target)
-    if not location or after.scheme not in ("http", "https") or not after.hostname or after.username is not None:
+        target = ""
+    if not location or not _is_http(target):
         raise Transient("it redirects to what is no address of HTTP")
+    before, after = urlsplit(url), urlsplit(target)
     if before.scheme == "https" and after.scheme == "http":
         raise Transient("it redirects from https to http; name that address with --feed, if it shall be read")
     leaves = after.hostname != before.hostname
-    if leaves and not await _is_public(after.hostname) and await _is_public(before.hostname or ""):
+    if leaves and not await _is_public(after.hostname or "") and await _is_public(before.hostname or ""):
         raise Transient("it redirects to an address that is not public; name that with --feed, if it shall be read")
     return target
 
