@@ -45,8 +45,10 @@ def identity(did: str = "did:plc:mole") -> dict[str, Any]:
     return {"did": did, "kind": "identity", "identity": {"did": did, "handle": "mole.example", "seq": 1}}
 
 
-def account(did: str = "did:plc:mole") -> dict[str, Any]:
-    return {"did": did, "kind": "account", "account": {"active": True, "did": did, "seq": 2}}
+def account(did: str = "did:plc:mole", status: str | None = None) -> dict[str, Any]:
+    """`status`: why it is not active; None: it is."""
+    said = {"active": status is None, "did": did, "seq": 2} | ({"status": status} if status else {})
+    return {"did": did, "kind": "account", "account": said}
 
 
 class JetstreamServer:

@@ -1,4 +1,4 @@
-"""Letters of posts that were deleted: nobody replays or reads them any more."""
+"""Letters of posts that were deleted, or all of whose author's were: nobody replays or reads them any more."""
 
 from collections.abc import Sequence
 from time import monotonic
@@ -10,7 +10,10 @@ from services.common.dead_letters import DeadLetters
 from services.common.dead_letters.choosing import by_filter
 from services.common.dead_letters.filters import FIRST_ID, Filter
 from services.common.dead_letters.reading import Letter
+from services.common.deletions import Written, of_deleted_authors
+from services.common.errors import MalformedPost
 from services.common.logging import get_logger
+from services.common.messages import decode_post
 
 log = get_logger(__name__)
 
@@ -37,7 +40,10 @@ class DeletedLetters:
         if monotonic() < self._resting_until:
             return 0
         async with connection(self._pool) as held:
-            newest_deletion = await held.fetchval("SELECT max(deleted_at) FROM deleted_posts")
+            newest_deletion = await held.fetchval(
+                "SELECT greatest((SELECT max(deleted_at) FROM deleted_posts),"
+                " (SELECT max(deleted_at) FROM deleted_authors))"
+            )
         newest_id = await self._dead.newest_id()
         present = (newest_deletion, newest_id)
         if newest_deletion is None or present == self._seen:
@@ -57,5 +63,18 @@ class DeletedLetters:
         ids = {letter.post_id for letter in letters if letter.post_id and "\x00" not in letter.post_id}
         async with connection(self._pool) as held:
             rows = await held.fetch("SELECT post_id FROM deleted_posts WHERE post_id = ANY ($1::text[])", list(ids))
-        deleted = {row["post_id"] for row in rows}
+            of_authors = await of_deleted_authors(
+                held, [_written(letter) for letter in letters if letter.post_id in ids]
+            )
+        deleted = {row["post_id"] for row in rows} | set(of_authors)
         return await self._dead.drop([letter.id for letter in letters if letter.post_id in deleted])
+
+
+def _written(letter: Letter) -> Written:
+    """What is no post counts as written when it was refused."""
+    source, author = (text.replace("\x00", "") for text in (letter.source, letter.fields.get("author", "")))
+    try:
+        created_at = decode_post(letter.raw_fields).created_at
+    except MalformedPost:
+        created_at = letter.buried_at
+    return Written(letter.post_id, source, author, created_at)

@@ -2,8 +2,9 @@
 
 A stream entry holds `post_id, source, content, author, created_at`; `platform` is accepted for `source` and `text`
 for `content`; where both are there, the name counts. Other fields are nobody's (`traceparent` is that of a post that
-is traced). An entry whose `type` is `delete` says that the post of its `post_id` is deleted; with any other `type`, or
-none, it is a post. Everything is validated here, so that nobody behind this module
+is traced). An entry whose `type` is `delete` says that the post of its `post_id` is deleted, or, without a `post_id`,
+everything that its `author` wrote at its `source` up to the time `until`; with any other `type`, or none, it is a post.
+Everything is validated here, so that nobody behind this module
 meets a malformed post.
 """
 
@@ -44,6 +45,20 @@ class Deletion(msgspec.Struct, frozen=True, kw_only=True):
     """A post that its author has deleted, whether it was published here before, is on its way, or comes later."""
 
     post_id: str
+
+
+class AuthorDeletion(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that an author wrote at a source up to a moment is deleted, wherever it is, as by a Deletion of each.
+
+    Who comes again later keeps what is written then.
+    """
+
+    source: str
+    author: str
+    until: datetime
+
+
+Published: TypeAlias = Post | Deletion | AuthorDeletion
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,21 +152,40 @@ def encode_post(post: Post) -> dict[str, str]:
     }
 
 
-def encode_deletion(deletion: Deletion) -> dict[str, str]:
+def encode_deletion(deletion: Deletion | AuthorDeletion) -> dict[str, str]:
     """The fields of its stream entry."""
-    return {"type": DELETE.decode(), "post_id": deletion.post_id}
+    if isinstance(deletion, Deletion):
+        return {"type": DELETE.decode(), "post_id": deletion.post_id}
+    return {
+        "type": DELETE.decode(),
+        "source": deletion.source,
+        "author": deletion.author,
+        "until": deletion.until.isoformat(),
+    }
 
 
-def decode_entry(fields: Mapping[bytes, bytes]) -> Post | Deletion:
+def decode_entry(fields: Mapping[bytes, bytes]) -> Published:
     """What a stream entry says. MalformedPost says which field is wrong, and how."""
     if fields.get(b"type") != DELETE:
         return decode_post(fields)
-    return make_deletion(_text("post_id", fields.get(b"post_id"), None))
+    if b"post_id" in fields or b"author" not in fields:
+        return make_deletion(_text("post_id", fields.get(b"post_id"), None))
+    source, author, until = (_text(name, fields.get(name.encode()), None) for name in ("source", "author", "until"))
+    return make_author_deletion(source=source, author=author, until=_timestamp(until, "until"))
 
 
 def make_deletion(post_id: str | None) -> Deletion:
     """A validated deletion; MalformedPost says what is wrong."""
     return Deletion(post_id=_bounded("post_id", post_id, MAX_POST_ID_CHARS))
+
+
+def make_author_deletion(*, source: str | None, author: str | None, until: datetime) -> AuthorDeletion:
+    """A validated one; MalformedPost says what is wrong."""
+    return AuthorDeletion(
+        source=_bounded("source", source, MAX_SOURCE_CHARS),
+        author=_bounded("author", author, MAX_AUTHOR_CHARS),
+        until=until,
+    )
 
 
 def decode_post(fields: Mapping[bytes, bytes]) -> Post:
@@ -232,16 +266,16 @@ def is_blank(text: str) -> bool:
 _NO_MOMENTS = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
 
 
-def _timestamp(value: str | None) -> datetime:
+def _timestamp(value: str | None, name: str = "created_at") -> datetime:
     if not value:
-        raise MalformedPost("missing_field", "created_at is missing", "created_at")
+        raise MalformedPost("missing_field", f"{name} is missing", name)
     try:
         moment = datetime.fromisoformat(value)
         # A moment without an offset is UTC, as every source that leaves it out means it.
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        message = f"created_at is no ISO 8601 time: {value[:40]!r}"
-        raise MalformedPost("invalid_timestamp", message, "created_at") from None
+        message = f"{name} is no ISO 8601 time: {value[:40]!r}"
+        raise MalformedPost("invalid_timestamp", message, name) from None
     if moment in _NO_MOMENTS:
-        raise MalformedPost("invalid_timestamp", f"created_at stands for no time: {value[:40]!r}", "created_at")
+        raise MalformedPost("invalid_timestamp", f"{name} stands for no time: {value[:40]!r}", name)
     return moment

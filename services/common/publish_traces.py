@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from opentelemetry.trace import Link, Span, SpanKind, set_span_in_context
 
 from services.common import traces
-from services.common.messages import Deletion, Post
+from services.common.messages import AuthorDeletion, Deletion, Published
 
 
 @contextmanager
-def publishing(streams: Sequence[str], posts: Sequence[Post | Deletion]) -> Iterator[Mapping[int, str]]:
+def publishing(streams: Sequence[str], posts: Sequence[Published]) -> Iterator[Mapping[int, str]]:
     """Around what adds each post to its stream: the traceparent of those that are traced, by their place."""
     spans = _begin(streams, posts) if traces.provider() else {}
     if not spans:
@@ -28,7 +28,7 @@ def publishing(streams: Sequence[str], posts: Sequence[Post | Deletion]) -> Iter
             span.end()
 
 
-def _begin(streams: Sequence[str], posts: Sequence[Post | Deletion]) -> dict[int, Span]:
+def _begin(streams: Sequence[str], posts: Sequence[Published]) -> dict[int, Span]:
     operation = "publish" if len(posts) == 1 else "create"
     return {
         place: traces.begin(
@@ -39,7 +39,7 @@ def _begin(streams: Sequence[str], posts: Sequence[Post | Deletion]) -> dict[int
                 "messaging.operation.name": operation,
                 "messaging.operation.type": operation,
                 "messaging.destination.name": stream,
-                "undertone.post.id": post.post_id,
+                "undertone.post.id": "" if isinstance(post, AuthorDeletion) else post.post_id,
                 "undertone.post.source": "" if isinstance(post, Deletion) else post.source,
             },
         )
@@ -49,7 +49,7 @@ def _begin(streams: Sequence[str], posts: Sequence[Post | Deletion]) -> dict[int
 
 
 @contextmanager
-def _together(stream: str, posts: Sequence[Post | Deletion], spans: Sequence[Span]) -> Iterator[None]:
+def _together(stream: str, posts: Sequence[Published], spans: Sequence[Span]) -> Iterator[None]:
     """One span for the round trip of several posts: in the trace of the first, with links to all."""
     if len(posts) == 1:
         yield

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.common.cluster import Client, execute, execute_replicated
 from services.common.errors import Transient
-from services.common.messages import Deletion, Post, encode_deletion, encode_post
+from services.common.messages import AuthorDeletion, Post, Published, encode_deletion, encode_post
 from services.common.publish_traces import publishing
 from services.common.shards import stream_of
 from services.common.streams import redis_errors, total_state
@@ -30,15 +30,15 @@ class Publisher:
         self._room = 0
         self._checked_at = float("-inf")
 
-    async def publish(self, posts: Sequence[Post | Deletion]) -> None:
+    async def publish(self, posts: Sequence[Published]) -> None:
         """One round trip. Transient if Redis is away or lacks replicas: nothing, some or all of them were added."""
         if not posts:
             return
         # Also of posts that are not added in the end: better too little room until the next look than too much.
         self._room -= len(posts)
-        targets = [stream_of(post.post_id.encode(), self._streams) for post in posts]
+        targets = [stream_of(_key(post).encode(), self._streams) for post in posts]
         entries: list[dict[Any, Any]] = [
-            dict(encode_deletion(post) if isinstance(post, Deletion) else encode_post(post)) for post in posts
+            dict(encode_post(post) if isinstance(post, Post) else encode_deletion(post)) for post in posts
         ]
         with publishing(targets, posts) as traced, redis_errors():
             for place, traceparent in traced.items():
@@ -73,3 +73,8 @@ class Publisher:
             self._room = self._max_lag - state.lag
             self._checked_at = now
         return self._room >= count
+
+
+def _key(post: Published) -> str:
+    """What says in which stream it belongs. Where an author's posts are does not matter."""
+    return post.author if isinstance(post, AuthorDeletion) else post.post_id

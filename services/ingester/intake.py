@@ -13,7 +13,7 @@ from services.common.background import in_background
 from services.common.dead_letters import DeadLetter, DeadLetters
 from services.common.errors import ConfigurationError
 from services.common.logging import get_logger
-from services.common.messages import Deletion, Post
+from services.common.messages import AuthorDeletion, Deletion, Post, Published
 from services.common.metrics import start_at_zero
 from services.common.retry import until_done
 from services.common.rules import REASONS, Rules
@@ -28,6 +28,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 DELETED = Counter("undertone_source_deletes_total", "Posts that a source says were deleted", ["source"])
+AUTHORS = Counter("undertone_source_deleted_authors_total", "Authors that a source says were deleted", ["source"])
 REJECTED = Counter("undertone_ingester_posts_rejected_total", "Posts that a rule has kept out", ["reason"])
 MASKED = Counter("undertone_ingester_posts_masked_total", "Posts in which something was masked")
 start_at_zero(REJECTED, REASONS)
@@ -129,7 +130,7 @@ class Intake:
             await self._bury(refused)
             and await self._publish(self._let_in(posts))
             # Behind the posts: one of them may be what was deleted.
-            and await self._delete(batch.deleted)
+            and await self._delete(batch)
             # Behind everything that it covers, in whatever step: it is never ahead of what is kept.
             and await self._remember(batch.position)
         )
@@ -156,16 +157,22 @@ class Intake:
             self._source.health.published(len(some))
         return True
 
-    async def _delete(self, deleted: Sequence[str]) -> bool:
+    async def _delete(self, batch: Batch) -> bool:
         """For the workers, also what was never published: it may come yet."""
-        for start in range(0, len(deleted), self._max_lag):
-            some = [Deletion(post_id=post_id) for post_id in deleted[start : start + self._max_lag]]
+        deletions: list[Deletion | AuthorDeletion] = [
+            *(Deletion(post_id=post_id) for post_id in batch.deleted),
+            *batch.deleted_authors,
+        ]
+        for start in range(0, len(deletions), self._max_lag):
+            some = deletions[start : start + self._max_lag]
             if not await self._add(some):
                 return False
-            DELETED.labels(self._source.name).inc(len(some))
+            posts = sum(isinstance(each, Deletion) for each in some)
+            DELETED.labels(self._source.name).inc(posts)
+            AUTHORS.labels(self._source.name).inc(len(some) - posts)
         return True
 
-    async def _add(self, entries: Sequence[Post | Deletion]) -> bool:
+    async def _add(self, entries: Sequence[Published]) -> bool:
         return await self._wait_for_room(len(entries)) and await until_done(
             "publish", partial(self._publisher.publish, entries), self._halt
         )

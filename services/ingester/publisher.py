@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import Counter, Gauge
 
 from services.common import publisher
-from services.common.messages import Deletion, Post
+from services.common.messages import Published
 
 PUBLISHED = Counter("undertone_ingester_posts_published_total", "Posts and deletions added to the stream")
 REFUSED = Counter("undertone_ingester_posts_refused_total", "What the source had and was no post", ["reason"])
@@ -18,7 +18,7 @@ class Publisher(publisher.Publisher):
 
     published = 0
 
-    async def publish(self, posts: Sequence[Post | Deletion]) -> None:
+    async def publish(self, posts: Sequence[Published]) -> None:
         await super().publish(posts)
         PUBLISHED.inc(len(posts))
         self.published += len(posts)

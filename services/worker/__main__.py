@@ -17,6 +17,8 @@ from services.common.settings import Settings
 from services.common.streams import ensure_groups, open_client, redis_errors, total_state, trim_processed
 from services.inference.analyzer import open_analyzer
 from services.worker import metrics
+from services.worker.authors import ROUND_INTERVAL_S as AUTHORS_INTERVAL_S
+from services.worker.authors import DeletedAuthors
 from services.worker.consumer import Consumer, Reader, joined
 from services.worker.conveyor import Conveyor
 from services.worker.pipeline import Pipeline
@@ -72,6 +74,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
             batch_posts=settings.worker_batch_size,
             in_flight=settings.worker_batches_in_flight,
         )
+        authors = DeletedAuthors(pool, redis, circuits["redis"], stopping)
         prepared = False
 
         async def prepare() -> None:
@@ -108,6 +111,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                     async with in_background(
                         ("housekeeping", keep_house, HOUSEKEEPING_INTERVAL_S),
                         ("holding", consumer.hold, hold_interval_s),
+                        ("deleted authors", authors.round, AUTHORS_INTERVAL_S),
                         *([("shards", share.round, ROUND_INTERVAL_S)] if share else []),
                         **upkeep,
                     ):

@@ -13,9 +13,9 @@ from opentelemetry.trace import SpanKind
 
 from services.common.circuit import Circuit
 from services.common.dead_letters import DeadLetter, DeadLetters
-from services.common.deletions import delete_posts
+from services.common.deletions import delete_posts, note_authors, of_deleted_authors
 from services.common.errors import MalformedPost, Rejected, Transient
-from services.common.messages import AnalysedPost, Analysis, Deletion, Post, decode_entry
+from services.common.messages import AnalysedPost, Analysis, AuthorDeletion, Deletion, Post, decode_entry
 from services.common.streams import RESULTS_CHANNEL
 from services.common.traces import child, shared
 from services.inference.analyzer import Analyzer
@@ -52,7 +52,7 @@ class Readable(NamedTuple):
 
 class Deleting(NamedTuple):
     entry: Entry
-    deletion: Deletion
+    deletion: Deletion | AuthorDeletion
 
 
 class Analysed(NamedTuple):
@@ -64,7 +64,7 @@ class Analysed(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Entries that were read: those that could be analysed, those that delete a post, and the letters of those that
+    """Entries that were read: those that could be analysed, those that delete something, and the letters of those that
     were refused so far.
 
     `spans`: of those that are traced.
@@ -123,6 +123,7 @@ class Pipeline:
         self._triton = triton
         self._analysis = Isolation(self._analyse, triton, "analyse", probe_is_proof=True)
         self._storage = Isolation(self._store, postgres, "store", probe_is_proof=False)
+        self._lateness = Isolation(self._delete_late, postgres, "delete", probe_is_proof=False)
         self._deletion = Isolation(self._delete, postgres, "delete", probe_is_proof=False)
 
     def trace(self, entries: Sequence[Entry]) -> Spans:
@@ -147,15 +148,18 @@ class Pipeline:
     async def store(self, batch: Batch) -> Stored:
         """Posts, analyses and roll-ups, in one transaction unless something is refused; waits for the database.
 
-        Then deletes what is to be deleted, with posts of this very batch among it perhaps.
+        Then deletes what is to be deleted, with posts of this very batch among it perhaps. What deleted authors wrote
+        is stored first, so that who notes one at that moment finds it, or is found.
         """
         with metrics.STAGE_SECONDS.labels("store").time(), shared([*batch.spans.values()]):
             new, blamed = await self._storage.run(batch.analysed)
             metrics.POSTS_STORED.inc(len(new))
+            late, blamed_late = await self._lateness.run(batch.analysed)
             deleted, not_deleted = await self._deletion.run(batch.deleting)
+            deleted += late
         metrics.POSTS_DELETED.inc(len(deleted))
         redelivered = len(batch.analysed) - len(blamed) - len(new)
-        letters = [letter_of(item.entry, "database", error) for item, error in blamed]
+        letters = [letter_of(item.entry, "database", error) for item, error in (*blamed, *blamed_late)]
         letters += [letter_of(item.entry, "database", error) for item, error in not_deleted]
         gone = set(deleted)
         return Stored([post for post in new if post.post.post_id not in gone], redelivered, letters, deleted)
@@ -194,9 +198,14 @@ class Pipeline:
             return await store(self._pool, posts, datetime.now(UTC), journeys)
 
     async def _delete(self, deleting: Sequence[Deleting]) -> list[str]:
-        ids = [item.deletion.post_id for item in deleting]
+        said = [item.deletion for item in deleting]
+        ids = [deletion.post_id for deletion in said if isinstance(deletion, Deletion)]
+        await note_authors(self._pool, [each for each in said if isinstance(each, AuthorDeletion)])
         with child("DELETE social_media_posts", _DELETING | {"undertone.posts": len(ids)}, SpanKind.CLIENT):
             return await delete_posts(self._pool, ids)
+
+    async def _delete_late(self, analysed: Sequence[Analysed]) -> list[str]:
+        return await delete_posts(self._pool, await of_deleted_authors(self._pool, [item.post for item in analysed]))
 
 
 def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[Deleting], list[DeadLetter]]:
@@ -210,7 +219,7 @@ def decode(entries: Sequence[Entry]) -> tuple[list[Readable], list[Deleting], li
         except MalformedPost as error:
             refused.append(dead_letter(entry, error.reason, error))
         else:
-            if isinstance(said, Deletion):
+            if not isinstance(said, Post):
                 deleting.append(Deleting(entry, said))
             else:
                 readable.append(Readable(entry, said))

@@ -376,6 +376,7 @@ async def test_deletions_are_passed_on_behind_their_posts_and_what_is_no_event_i
         (letter,) = await entries(redis, dead_letter_stream(settings.redis_stream_name))
         assert letter[b"reason"] == b"invalid_json"
         published, deletion = map(decode_entry, await entries(redis, settings.redis_stream_name))
+    assert isinstance(published, Post)
     assert deletion == Deletion(post_id=published.post_id)
 
 

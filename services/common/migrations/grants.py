@@ -24,6 +24,7 @@ TABLES: dict[str, dict[str, str]] = {
         "sentiment_analysis": "INSERT",
         "analysis_batches": "INSERT",
         "social_media_post_keys": "SELECT, INSERT",
+        "deleted_authors": "SELECT, INSERT, UPDATE",
         "sentiment_minutes": "SELECT, INSERT, UPDATE",
         "emotion_minutes": "SELECT, INSERT, UPDATE",
     },
@@ -38,7 +39,10 @@ TABLES: dict[str, dict[str, str]] = {
 }
 SEQUENCES = {WORKER: {"social_media_posts_number": "USAGE"}}
 # They work with the rights of the schema's owner.
-FUNCTIONS = {WORKER: {"delete_posts": "EXECUTE"}, API: {"delete_posts": "EXECUTE"}}
+FUNCTIONS = {
+    WORKER: {"delete_posts": "EXECUTE", "delete_posts_of_authors": "EXECUTE"},
+    API: {"delete_posts": "EXECUTE"},
+}
 
 # For the owner of the schema alone: elsewhere there may be no such roles.
 IS_OWNER = f"SELECT current_user = '{MIGRATE}'"

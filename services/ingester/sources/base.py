@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.common.messages import Post
+from services.common.messages import AuthorDeletion, Post
 from services.ingester.sources.health import Health
 
 # Posts in one batch at most: one pipelined write to Redis of some 100 kB, and the step in which a source can be paused.
@@ -34,13 +34,15 @@ class Malformed:
 class Batch:
     """Up to MAX_BATCH_POSTS items, none where a source only has got further.
 
-    `deleted`: ids of posts that were taken back where they were written. `position`: what `batches` is given to go on
+    `deleted`: ids of posts that were taken back where they were written. `deleted_authors`: of whom everything was.
+    `position`: what `batches` is given to go on
     behind this batch; None: the source has no such places.
     """
 
     items: Sequence[Post | Malformed] = ()
     deleted: Sequence[str] = ()
     position: str | None = None
+    deleted_authors: Sequence[AuthorDeletion] = ()
 
 
 class Source(Protocol):

@@ -44,7 +44,12 @@ async def drop_old_days(held: asyncpg.Connection, retention_days: int) -> None:
 
 
 async def forget_deletions(held: asyncpg.Connection, memory_days: int) -> None:
-    """Forgets what was deleted more than `memory_days` ago: such a post may be stored again."""
+    """Forgets what was deleted more than `memory_days` ago: such a post may be stored again, and what such an author
+    wrote.
+    """
+    await held.execute(
+        "DELETE FROM deleted_authors WHERE NOT is_open AND deleted_at < now() - $1 * interval '1 day'", memory_days
+    )
     forgotten = KEYS_AT_ONCE
     while forgotten == KEYS_AT_ONCE:
         async with held.transaction():

@@ -16,6 +16,7 @@ from services.common.messages import (
     AlertMessage,
     AnalysedPost,
     Analysis,
+    AuthorDeletion,
     Deletion,
     Post,
     ResultsMessage,
@@ -55,8 +56,16 @@ def test_what_is_published_is_what_is_read(post: Post) -> None:
     assert decode_post(raw(post)) == post
 
 
-@given(st.builds(Deletion, post_id=hostile.storable_texts(255)))
-def test_a_deletion_that_is_published_is_what_is_read(deletion: Deletion) -> None:
+@given(
+    st.builds(Deletion, post_id=hostile.storable_texts(255))
+    | st.builds(
+        AuthorDeletion,
+        source=hostile.storable_texts(50),
+        author=hostile.storable_texts(255),
+        until=st.datetimes(timezones=st.just(UTC)).filter(lambda moment: 1 < moment.year < 9999),
+    )
+)
+def test_a_deletion_that_is_published_is_what_is_read(deletion: Deletion | AuthorDeletion) -> None:
     fields = {name.encode(): value.encode() for name, value in encode_deletion(deletion).items()}
     assert decode_entry(fields) == deletion
 
@@ -72,6 +81,35 @@ def test_an_entry_of_any_other_type_is_a_post_and_a_deletion_needs_an_id() -> No
         with pytest.raises(MalformedPost) as refused:
             decode_entry({b"type": b"delete", **wrong})
         assert refused.value.reason == reason
+
+
+AUTHOR = {b"type": b"delete", b"source": b"bluesky", b"author": b"did:plc:mole", b"until": b"2026-01-02T03:04:05Z"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        (b"source", None, "missing_field"),
+        (b"source", b" ", "empty_field"),
+        (b"source", b"s" * 51, "too_long"),
+        (b"author", b"", "empty_field"),
+        (b"author", b"\xff", "invalid_utf8"),
+        (b"author", b"a\x00", "nul_character"),
+        (b"author", b"a" * 256, "too_long"),
+        (b"until", None, "missing_field"),
+        (b"until", b"yesterday", "invalid_timestamp"),
+        (b"until", b"9999-12-31T23:59:59.999999Z", "invalid_timestamp"),
+    ],
+)
+def test_a_deletion_of_an_author_needs_all_of_it(field: bytes, value: bytes | None, reason: str) -> None:
+    fields = {name: known for name, known in (AUTHOR | {field: value}).items() if known is not None}
+    with pytest.raises(MalformedPost) as refused:
+        decode_entry(fields)
+    assert (refused.value.reason, refused.value.field) == (reason, field.decode())
+
+
+def test_an_id_beside_an_author_means_that_post_alone() -> None:
+    assert decode_entry(AUTHOR | {b"post_id": b"p"}) == Deletion(post_id="p")
 
 
 @pytest.mark.parametrize("content", hostile.TEXTS.values(), ids=hostile.TEXTS)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.errors import ConfigurationError
-from services.common.messages import MAX_CONTENT_CHARS, Post
+from services.common.messages import MAX_CONTENT_CHARS, AuthorDeletion, Post
 from services.ingester.sources import SourceOptions, sources_of
 from services.ingester.sources.base import Malformed
 from services.ingester.sources.bluesky.events import Reading, read
@@ -44,8 +44,14 @@ def test_a_post_has_the_servers_time_and_not_the_authors() -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [identity(), account(), commit("a", collection="app.bsky.feed.like", subject={"uri": "at://x"}, text=7)],
-    ids=["identity", "account", "like"],
+    [
+        identity(),
+        account(),
+        account(status="deactivated"),
+        account(status="suspended"),
+        commit("a", collection="app.bsky.feed.like", subject={"uri": "at://x"}, text=7),
+    ],
+    ids=["identity", "account", "deactivated", "suspended", "like"],
 )
 def test_other_events_only_move_the_position(event: dict[str, Any]) -> None:
     assert reading(event) == Reading(TIME_US)
@@ -55,6 +61,20 @@ def test_a_deletion_names_the_post_that_its_creation_named() -> None:
     created = reading(commit("a")).item
     assert isinstance(created, Post)
     assert reading(commit("a", operation="delete")) == Reading(TIME_US, deleted=created.post_id)
+
+
+@pytest.mark.parametrize("status", ["deleted", "takendown"])
+def test_of_an_account_that_is_closed_everything_until_then_is_deleted(status: str) -> None:
+    last = reading(commit("a")).item
+    assert isinstance(last, Post)
+    closed = AuthorDeletion(source="bluesky", author="did:plc:mole", until=last.created_at)
+    assert reading(account(status=status)) == Reading(TIME_US, deleted_author=closed)
+
+
+def test_an_account_is_active_whatever_its_status_says() -> None:
+    event = account()
+    event["account"]["status"] = "deleted"
+    assert reading(event) == Reading(TIME_US)
 
 
 def test_a_changed_post_stays_as_it_was_and_a_picture_alone_is_no_fault() -> None:
@@ -73,6 +93,9 @@ def test_a_changed_post_stays_as_it_was_and_a_picture_alone_is_no_fault() -> Non
         (commit("a") | {"time_us": -1}, "wrong_type"),
         (commit("a") | {"time_us": 10**18}, "wrong_type"),
         (commit("a" * 300), "too_long"),
+        (account(status="deleted") | {"account": {"active": "no"}}, "wrong_type"),
+        (account("did:plc:" + "a" * 300, "deleted"), "too_long"),
+        (account("did:plc:\x00", "deleted"), "nul_character"),
         (commit("a", text="x" * (MAX_CONTENT_CHARS + 1)), "too_long"),
         (commit("a", text="a\x00b"), "nul_character"),
         (commit("a", text="\ud800"), "invalid_json"),
@@ -109,7 +132,7 @@ def test_what_is_no_event_is_a_dead_letter_without_a_time(raw: bytes, reason: st
 )
 def test_nothing_is_raised_whatever_comes(raw: bytes) -> None:
     found = read(raw, ALL)
-    said = [found.item, found.deleted, found.skipped]
+    said = [found.item, found.deleted, found.skipped, found.deleted_author]
     assert sum(each is not None for each in said) <= 1
     assert found.time_us is not None or isinstance(found.item, Malformed)
 

@@ -1,6 +1,8 @@
 """What is no post is told from what is."""
 
-from services.common.messages import Deletion, encode_deletion, encode_post
+from datetime import UTC, datetime
+
+from services.common.messages import AuthorDeletion, Deletion, encode_deletion, encode_post
 from services.worker.consumer import Entry
 from services.worker.pipeline import decode
 from tests.posts import make_posts
@@ -16,10 +18,16 @@ def entries(count: int) -> list[Entry]:
 def test_what_is_no_post_is_told_from_what_is() -> None:
     good = entries(2)
     bad = Entry("9-0", {b"content": b"\xff"})
-    fields = {name.encode(): value.encode() for name, value in encode_deletion(Deletion(post_id="p")).items()}
-    deletion = Entry("8-0", fields)
-    readable, deleting, refused = decode([good[0], bad, deletion, good[1]])
+    deletions: list[Deletion | AuthorDeletion] = [
+        Deletion(post_id="p"),
+        AuthorDeletion(source="s", author="a", until=datetime(2026, 5, 1, tzinfo=UTC)),
+    ]
+    of_deletions = [
+        Entry(f"8-{place}", {name.encode(): value.encode() for name, value in encode_deletion(each).items()})
+        for place, each in enumerate(deletions)
+    ]
+    readable, deleting, refused = decode([good[0], bad, *of_deletions, good[1]])
     assert [item.entry for item in readable] == good
-    assert [(item.entry, item.deletion.post_id) for item in deleting] == [(deletion, "p")]
+    assert [(item.entry, item.deletion) for item in deleting] == list(zip(of_deletions, deletions, strict=True))
     (letter,) = refused
     assert (letter.stream_id, letter.fields, letter.reason) == ("9-0", bad.fields, "invalid_utf8")

@@ -128,7 +128,7 @@ class BlueskySource:
             self._may_have_gap = not self._accounts
 
     def _read(self, raws: Sequence[bytes]) -> Batch:
-        items, deleted = [], []
+        items, deleted, authors = [], [], []
         skipped: Counter[Reason] = Counter()
         newest_us, now_us = self._newest_us or 0, self._now_us()
         for raw in raws:
@@ -146,13 +146,15 @@ class BlueskySource:
                 items.append(reading.item)
             elif reading.deleted is not None:
                 deleted.append(reading.deleted)
+            elif reading.deleted_author is not None:
+                authors.append(reading.deleted_author)
             elif reading.skipped is not None:
                 skipped[reading.skipped] += 1
         for reason, count in skipped.items():
             self.health.skipped(reason, count)
         self._newest_us = newest_us
         self.health.received(newest_us / 1e6)
-        return Batch(items, deleted, str(newest_us))
+        return Batch(items, deleted, str(newest_us), authors)
 
     def _lost(self, since_us: int) -> None:
         self.health.lost()
