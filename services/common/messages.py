@@ -206,10 +206,15 @@ _ALIASES = {
 
 
 def make_post(
-    *, post_id: str | None, source: str | None, content: str | None, author: str | None, created_at: str | None
+    *,
+    post_id: str | None,
+    source: str | None,
+    content: str | None,
+    author: str | None,
+    created_at: str | datetime | None,
 ) -> Post:
-    """A validated post. The author may be absent, or a name of which nothing is seen; MalformedPost says what else is
-    wrong.
+    """A validated post; `created_at` in ISO 8601, or a moment in UTC. The author may be absent, or a name of which
+    nothing is seen; MalformedPost says what else is wrong.
     """
     return Post(
         post_id=_bounded("post_id", post_id, MAX_POST_ID_CHARS),
@@ -266,9 +271,11 @@ def is_blank(text: str) -> bool:
 _NO_MOMENTS = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
 
 
-def _timestamp(value: str | None, name: str = "created_at") -> datetime:
+def _timestamp(value: str | datetime | None, name: str = "created_at") -> datetime:
     if not value:
         raise MalformedPost("missing_field", f"{name} is missing", name)
+    if isinstance(value, datetime):
+        return value
     try:
         moment = datetime.fromisoformat(value)
         # A moment without an offset is UTC, as every source that leaves it out means it.

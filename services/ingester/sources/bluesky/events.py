@@ -116,10 +116,9 @@ def _created(event: _Event, record: _Record, post_id: str, filters: Filters) -> 
         "source": SOURCE,
         "content": record.text,
         "author": event.did,
-        # Not `createdAt`, which is what the author's program claims.
-        "created_at": _moment(event).isoformat(),
     }
-    return Reading(event.time_us, to_post(fields, SOURCE))
+    # Not `createdAt`, which is what the author's program claims.
+    return Reading(event.time_us, to_post(fields, SOURCE, _moment(event)))
 
 
 def _moment(event: _Event) -> datetime:

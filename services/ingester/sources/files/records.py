@@ -9,6 +9,7 @@ A recording has to be the same post the second time, so that replaying it twice 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 
 from services.common.errors import MalformedPost
@@ -21,15 +22,21 @@ FIELDS = ("post_id", "source", "content", "author", "created_at")
 ALIASES = {"platform": "source", "text": "content"}
 
 
-def to_post(fields: Mapping[str, str | None], place: str) -> Post | Malformed:
-    """The post of `fields`, named as in FIELDS; `place` ("posts.csv line 7") goes into the dead letter's error."""
+def to_post(fields: Mapping[str, str | None], place: str, created_at: datetime | None = None) -> Post | Malformed:
+    """The post of `fields`, named as in FIELDS; `place` ("posts.csv line 7") goes into the dead letter's error.
+
+    `created_at`: in UTC, in place of the field, for who has no text of it.
+    """
     try:
-        return post_of(fields)
+        return post_of(fields, created_at)
     except MalformedPost as error:
-        return malformed(error.reason, str(error), place, {name: value or "" for name, value in fields.items()})
+        kept = {name: value or "" for name, value in fields.items()}
+        if created_at is not None:
+            kept["created_at"] = created_at.isoformat()
+        return malformed(error.reason, str(error), place, kept)
 
 
-def post_of(fields: Mapping[str, str | None]) -> Post:
+def post_of(fields: Mapping[str, str | None], created_at: datetime | None = None) -> Post:
     """The same; MalformedPost says what is wrong."""
     for name, value in fields.items():
         if value is not None and not _encodable(value):
@@ -39,7 +46,7 @@ def post_of(fields: Mapping[str, str | None]) -> Post:
         source=fields.get("source"),
         content=fields.get("content"),
         author=fields.get("author"),
-        created_at=fields.get("created_at"),
+        created_at=created_at or fields.get("created_at"),
     )
 
 
