@@ -125,9 +125,13 @@ def test_the_dashboard_is_served_with_its_headers(stack: Stack) -> None:
             assert client.get(missing).status_code == 404, missing
 
 
-def test_the_api_answers_those_who_have_a_key(stack: Stack) -> None:
+async def test_the_api_answers_those_who_have_a_key(stack: Stack) -> None:
     with stack.client(None) as client:
-        assert client.get("/api/health").json()["status"] == "healthy"
+
+        async def is_healthy() -> bool:
+            return bool(client.get("/api/health").json()["status"] == "healthy")
+
+        await eventually(is_healthy, "the API and all that it needs are healthy")
         refused = client.get("/api/posts")
         assert refused.status_code == 401
         assert "www-authenticate" in refused.headers
