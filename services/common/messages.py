@@ -4,8 +4,7 @@ A stream entry holds `post_id, source, content, author, created_at`; `platform` 
 for `content`; where both are there, the name counts. Other fields are nobody's (`traceparent` is that of a post that
 is traced). An entry whose `type` is `delete` says that the post of its `post_id` is deleted, or, without a `post_id`,
 everything that its `author` wrote at its `source` up to the time `until`; with any other `type`, or none, it is a post.
-Everything is validated here, so that nobody behind this module
-meets a malformed post.
+Everything is validated here, so that nobody behind this module meets a malformed post.
 """
 
 import unicodedata

@@ -35,8 +35,7 @@ class Batch:
     """Up to MAX_BATCH_POSTS items, none where a source only has got further.
 
     `deleted`: ids of posts that were taken back where they were written. `deleted_authors`: of whom everything was.
-    `position`: what `batches` is given to go on
-    behind this batch; None: the source has no such places.
+    `position`: what `batches` is given to go on behind this batch; None: the source has no such places.
     """
 
     items: Sequence[Post | Malformed] = ()
