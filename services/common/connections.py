@@ -22,10 +22,11 @@ class _Mended(AbstractConnection):
             raise DataError(str(error)) from None
 
     async def _send_packed_command(self, command: Iterable[bytes]) -> None:
-        # A client of a cluster that hears of other nodes closes the connections that are free, in tasks; who takes one
-        # before they run finds it closed under its hands: an AttributeError, or what the loop says of such a transport.
+        # It may be closed under the hands of who has just taken it: it was reset a moment ago, or another task closes
+        # it, as a client of a cluster does with all that are free when it hears of other nodes. The library would end
+        # with an AttributeError, or with what the loop says of such a transport: a RuntimeError, or a TypeError.
         if self._writer is None or self._writer.is_closing():
-            raise ConnectionError("the connection was closed by another task")
+            raise ConnectionError("the connection is closed")
         await super()._send_packed_command(command)
 
 

@@ -120,11 +120,6 @@ def redis_errors() -> Iterator[None]:
         raise ours from error
     except RedisError as error:
         raise Transient(f"Redis: {error}", service=REDIS) from error
-    except RuntimeError as error:
-        # What uvloop says of a connection that was reset a moment ago; the client passes it on as it is.
-        if "the handler is closed" not in str(error):
-            raise
-        raise Transient(f"Redis is not reachable: {error}", service=REDIS) from error
 
 
 def _refusal(error: ResponseError) -> UndertoneError | None:

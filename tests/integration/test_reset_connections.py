@@ -20,7 +20,7 @@ def test_a_redis_connection_that_is_reset_while_it_is_used_is_transient(redis_se
             with redis_errors():
                 await connection.send_command("PING")
 
-    with pytest.raises(Transient, match="the handler is closed"):
+    with pytest.raises(Transient, match="the connection is closed"):
         uvloop.run(use())
 
 
