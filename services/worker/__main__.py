@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import asyncpg
+
 from services.common.background import heartbeat, in_background
 from services.common.circuit import Circuit
 from services.common.cluster import Client, ping
@@ -115,7 +117,7 @@ async def main(settings: Settings, stopping: asyncio.Event) -> None:
                         *([("shards", share.round, ROUND_INTERVAL_S)] if share else []),
                         **upkeep,
                     ):
-                        await work(conveyor, stopping)
+                        await work(conveyor, pool, stopping)
             if conveyor.abandoned:
                 log.warning("stopped with posts unacknowledged; others take them over", count=conveyor.abandoned)
             else:
@@ -136,11 +138,19 @@ def readers(redis: Client, settings: Settings, stopping: asyncio.Event) -> tuple
     return consumer, Share(consumer, Leases(redis, settings.redis_stream_name, consumer.name), streams, stopping)
 
 
-async def work(conveyor: Conveyor, stopping: asyncio.Event) -> None:
+async def work(conveyor: Conveyor, pool: asyncpg.Pool, stopping: asyncio.Event) -> None:
     """Until the worker is told to stop; what it has read by then is finished first, within DRAIN_TIMEOUT_S."""
     gave_up = asyncio.Event()
+
+    def give_up(drained: asyncio.Task[None]) -> None:
+        gave_up.set()
+        if not drained.cancelled():
+            # Who is cancelled in mid-query asks the server to cancel it as well, and waits for that. One that hangs
+            # would never answer.
+            pool.terminate()
+
     drained = asyncio.create_task(after(stopping, DRAIN_TIMEOUT_S))
-    drained.add_done_callback(lambda _: gave_up.set())
+    drained.add_done_callback(give_up)
     try:
         await conveyor.run(stopping, gave_up)
     finally:

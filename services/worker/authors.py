@@ -34,7 +34,7 @@ class DeletedAuthors:
         """Until nothing is left, some posts at a time. Transient if the database is away; safe to repeat."""
         posts = 0
         began = time.monotonic()
-        while not self._stopping.is_set() and (deleted := await delete_some(self._pool)) is not None:
+        while (deleted := await self._delete_some()) is not None:
             took_s = time.monotonic() - began
             posts += len(deleted)
             metrics.POSTS_DELETED.inc(len(deleted))
@@ -46,6 +46,20 @@ class DeletedAuthors:
             began = time.monotonic()
         if posts:
             log.info("deleted posts of authors who were deleted", posts=posts)
+
+    async def _delete_some(self) -> list[str] | None:
+        """None also when the worker is told to stop. A database that hangs is given up then, while batches are still
+        waited for: the goodbye to it takes seconds, for which there would be no time behind them.
+        """
+        deleting = asyncio.create_task(delete_some(self._pool))
+        stop = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({deleting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return deleting.result() if deleting.done() else None
+        finally:
+            stop.cancel()
+            deleting.cancel()
+            await asyncio.gather(stop, deleting, return_exceptions=True)
 
     async def _publish(self, message: bytes) -> None:
         with redis_errors():
