@@ -15,6 +15,7 @@ from services.ingester.sources.hackernews import source as hackernews_source
 from services.ingester.sources.hackernews.source import HackerNewsSource
 from tests.hackernews_server import JSON, HackerNews, comment, hackernews
 from tests.http_server import Answer, HttpServer
+from tests.in_task import in_task
 from tests.waiting import eventually
 
 POLL_S = 0.02
@@ -49,12 +50,8 @@ def source_of(server: HttpServer, missing_s: float = 60.0) -> HackerNewsSource:
 @asynccontextmanager
 async def reading(source: HackerNewsSource, position: str | None = None) -> AsyncIterator[Reader]:
     reader = Reader()
-    task = asyncio.create_task(reader.read(source, position))
-    try:
+    async with in_task(reader.read(source, position)):
         yield reader
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def polled(site: HackerNews) -> None:

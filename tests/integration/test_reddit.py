@@ -15,6 +15,7 @@ from services.ingester.sources.filters import Filters
 from services.ingester.sources.reddit import source as reddit_source
 from services.ingester.sources.reddit.source import RedditSource
 from tests.http_server import Answer, HttpServer
+from tests.in_task import in_task
 from tests.reddit_server import APPLICATION, reddit_server, thing
 from tests.waiting import eventually
 
@@ -60,13 +61,8 @@ def source_of(server: HttpServer) -> RedditSource:
 @asynccontextmanager
 async def reading(source: RedditSource, position: str | None = None) -> AsyncIterator[Reader]:
     reader = Reader()
-    task = asyncio.create_task(reader.read(source, position))
-    try:
+    async with in_task(reader.read(source, position)):
         yield reader
-    finally:
-        task.cancel()
-        (ended,) = await asyncio.gather(task, return_exceptions=True)
-        assert isinstance(ended, asyncio.CancelledError), ended
 
 
 async def asked(server: HttpServer, times: int) -> None:

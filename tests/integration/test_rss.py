@@ -19,6 +19,7 @@ from services.ingester.sources.rss.position import decode
 from services.ingester.sources.rss.source import FeedSource
 from tests.feed_server import Feed, feed_server, rss
 from tests.http_server import Answer, HttpServer
+from tests.in_task import in_task
 from tests.processes import service
 from tests.redis_reads import entries
 from tests.waiting import eventually
@@ -56,12 +57,8 @@ def source_of(server: HttpServer, path: str = "/feed.xml") -> FeedSource:
 @asynccontextmanager
 async def reading(source: FeedSource, position: str | None = None) -> AsyncIterator[Reader]:
     reader = Reader()
-    task = asyncio.create_task(reader.read(source, position))
-    try:
+    async with in_task(reader.read(source, position)):
         yield reader
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def not_changed(feed: Feed, times: int) -> None:

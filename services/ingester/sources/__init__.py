@@ -90,7 +90,7 @@ def _reddit(options: SourceOptions) -> list[Source]:
             "reddit does not tell the language of a post; set RULE_LANGUAGES in place of --language"
         )
     # What it stands on takes 12 MB and half a second, which no other ingester shall pay.
-    from services.ingester.sources.reddit.source import RedditSource  # noqa: PLC0415 - see above
+    from services.ingester.sources.reddit.source import RedditSource  # noqa: PLC0415 - not loaded where nobody asks for it
 
     filters = Filters((), options.keywords)
     return [_limited(RedditSource(options.subreddits, options.reddit, filters, bots=options.bots), options)]

@@ -44,6 +44,12 @@ class Batch:
     deleted_authors: Sequence[AuthorDeletion] = ()
 
 
+def batches_of(items: Sequence[Post | Malformed], position: str) -> list[Batch]:
+    """At least one. The last has the position, which is behind all of them."""
+    parts = [items[start : start + MAX_BATCH_POSTS] for start in range(0, len(items), MAX_BATCH_POSTS)] or [()]
+    return [*map(Batch, parts[:-1]), Batch(parts[-1], position=position)]
+
+
 class Source(Protocol):
     """Where posts come from.
 

@@ -25,7 +25,7 @@ from services.common.messages import Post
 from services.common.version import undertone_version
 from services.ingester.sources.answers import TIMEOUT_S, TooOften, retry_after_s
 from services.ingester.sources.backoff import wait_s
-from services.ingester.sources.base import MAX_BATCH_POSTS, Batch, Malformed
+from services.ingester.sources.base import Batch, Malformed, batches_of
 from services.ingester.sources.filters import Filters
 from services.ingester.sources.given import Given
 from services.ingester.sources.health import Health
@@ -189,7 +189,6 @@ class RedditSource:
         return str(error) or type(error).__name__
 
     def _batches(self, readings: Sequence[Reading], position: str) -> list[Batch]:
-        """The last one has the position, which is behind all of them."""
         items: list[Post | Malformed] = []
         for reading in readings:
             # Each page is read again and again, until newer things have pushed it away.
@@ -202,8 +201,7 @@ class RedditSource:
                 items.append(reading.item)
             elif reading.skipped is not None:
                 self.health.skipped(reading.skipped)
-        parts = [items[start : start + MAX_BATCH_POSTS] for start in range(0, len(items), MAX_BATCH_POSTS)] or [[]]
-        return [*map(Batch, parts[:-1]), Batch(parts[-1], position=position)]
+        return batches_of(items, position)
 
 
 def _checked(subreddits: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from services.common.logging import get_logger
 from services.common.messages import Post
 from services.common.version import undertone_version
 from services.ingester.sources.answers import TIMEOUT_S, TooOften, body_of, check_ok, why
-from services.ingester.sources.base import MAX_BATCH_POSTS, Batch
+from services.ingester.sources.base import Batch, batches_of
 from services.ingester.sources.filters import Filters
 from services.ingester.sources.health import Health
 from services.ingester.sources.rss.documents import Document, read_document
@@ -132,10 +132,8 @@ class FeedSource:
         return document
 
     def _batches(self, document: Document, position: str) -> list[Batch]:
-        """The last one has the position, which is behind all of them."""
         items = [reading.item for reading in document.new if reading.item is not None]
-        parts = [items[start : start + MAX_BATCH_POSTS] for start in range(0, len(items), MAX_BATCH_POSTS)] or [[]]
-        return [*map(Batch, parts[:-1]), Batch(parts[-1], position=position)]
+        return batches_of(items, position)
 
 
 def _checked(url: str) -> str:
