@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from tests.listening import listening
+
 
 @dataclass(frozen=True)
 class Request:
@@ -76,22 +78,5 @@ class HttpServer:
 @asynccontextmanager
 async def http_server(answer: Callable[[Request], Answer]) -> AsyncIterator[HttpServer]:
     state = HttpServer(answer)
-    connections: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connections.add(task)
-        # Else asyncio logs a traceback of it.
-        with suppress(asyncio.CancelledError):
-            await state.serve(reader, writer)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    state.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(state.serve) as state.port:
         yield state
-    finally:
-        server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
